@@ -1,0 +1,110 @@
+//! A job (what a worker process does), its inputs, and the trait of what trains.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use align_plan::{Digest, Key, Need, Node, NodeKind};
+use serde::{Deserialize, Serialize};
+
+/// Named files of an artifact, in memory.
+pub type Files = BTreeMap<String, Vec<u8>>;
+
+/// One input of a job: an artifact of another node, as files that may be read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Input {
+    /// The edge it stands for.
+    pub need: Need,
+    /// Kind of the producer.
+    pub kind: NodeKind,
+    /// Content digest of the artifact.
+    pub digest: Digest,
+    /// File name (such as `model.safetensors`, `data.safetensors`) to path.
+    pub files: BTreeMap<String, PathBuf>,
+    /// Metrics recorded with it.
+    pub metrics: BTreeMap<String, f64>,
+}
+
+/// Everything that a worker needs to know; written to the store before it starts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Job {
+    /// Content key; random streams derive from it.
+    pub key: Key,
+    /// What to do, with `scale` of failure actions already applied.
+    pub node: Node,
+    /// One for each of `node.needs`.
+    pub inputs: Vec<Input>,
+    /// Such as `cpu-f32`.
+    pub numeric: String,
+    /// Such as `cpu`.
+    pub device: String,
+}
+
+/// Why a job cannot go on; the variant decides which failure event it is.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// Event `data`: the input is unusable.
+    #[error("{0}")]
+    Data(String),
+    /// Event `oom`.
+    #[error("out of memory: {0}")]
+    OutOfMemory(String),
+    /// Event `nan`.
+    #[error("{what} is not finite at step {step}")]
+    NonFinite {
+        /// Such as `loss` or `gradient`.
+        what: String,
+        /// The step that made it.
+        step: u64,
+    },
+    /// Event `crash`: anything else.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// What one training step tells.
+#[derive(Clone, Debug, Default)]
+pub struct StepOut {
+    /// `loss`, `grad_norm`, `lr` and the loss's own metrics; may be empty when `want_metrics` was false.
+    pub metrics: Vec<(String, f64)>,
+    /// Environment steps taken in this step.
+    pub env_steps: u64,
+    /// Training samples used in this step.
+    pub samples: u64,
+}
+
+/// What one evaluation tells.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// Such as `valid.loss`, `score` (points), `return`, `spread` (standard deviation of the score over episodes).
+    pub metrics: BTreeMap<String, f64>,
+    /// Per-episode normalised scores, in points.
+    pub episodes: Vec<f64>,
+}
+
+/// An artifact made by a dataset or a cascade job.
+#[derive(Clone, Debug, Default)]
+pub struct Made {
+    /// Its files.
+    pub files: Files,
+    /// Facts for people and for the checker: episodes, transitions, mean score.
+    pub metrics: BTreeMap<String, f64>,
+    /// Cascades: the evaluation.
+    pub evaluation: Option<Evaluation>,
+}
+
+/// A stage in training.  Implementations hold no clock, no randomness but [`crate::stream`] and no path but the job's.
+pub trait Trainer {
+    /// Makes optimiser step number `step` (from 0).  For online RL one step is one iteration: interact, then all its updates.
+    ///
+    /// A loss or gradient that is not finite is `JobError::NonFinite`, before any weight is changed.
+    fn step(&mut self, step: u64, want_metrics: bool) -> Result<StepOut, JobError>;
+
+    /// Evaluates the current (EMA) weights: `index` counts evaluations from 1 and selects the random stream.
+    fn evaluate(&mut self, index: u64, episodes: u64) -> Result<Evaluation, JobError>;
+
+    /// Everything needed to go on exactly: weights, EMA, optimiser moments, normaliser.  Equal state gives equal bytes.
+    fn save(&self) -> Result<Files, JobError>;
+
+    /// Goes back to a saved state.
+    fn load(&mut self, files: &BTreeMap<String, PathBuf>) -> Result<(), JobError>;
+}

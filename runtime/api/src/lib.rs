@@ -1,0 +1,12 @@
+//! What the runtime and the standard library say to each other: jobs, trainers, artifacts, random streams, events.
+//!
+//! The runtime knows no mathematics and the library knows no store: a job comes with paths to read, a trainer gives bytes to
+//! keep.
+
+mod event;
+mod job;
+mod stream;
+
+pub use event::{EventRecord, NodeState, NodeStatus, PlanAction, PlanEntry, RunEvent, Stop};
+pub use job::{Evaluation, Files, Input, Job, JobError, Made, StepOut, Trainer};
+pub use stream::{Purpose, stream};
