@@ -1,1 +1,50 @@
-//! Placeholder.
+//! The standard library of edition 1: what the language can do.
+//!
+//! Each builtin is one folder with its definition, execution (feature `exec`), docs, example and cases.  The lists of the
+//! folders below are the only registration.
+
+use align_schema::{Block, BlockKind, Builtin, Group};
+
+pub mod blocks;
+pub mod envs;
+pub mod filters;
+pub mod joins;
+pub mod losses;
+pub mod nets;
+pub mod optimisers;
+pub mod picks;
+pub mod preferences;
+pub mod rules;
+pub mod samplers;
+pub mod schedules;
+pub mod sources;
+
+const LISTS: &[&[Builtin]] = &[
+    losses::LIST,
+    nets::LIST,
+    samplers::LIST,
+    optimisers::LIST,
+    schedules::LIST,
+    joins::LIST,
+    picks::LIST,
+    sources::LIST,
+    filters::LIST,
+    preferences::LIST,
+    envs::LIST,
+    rules::LIST,
+];
+
+/// Every builtin.
+pub fn builtins() -> impl Iterator<Item = &'static Builtin> {
+    LISTS.iter().flat_map(|list| list.iter())
+}
+
+/// The builtin of this group and name.
+pub fn builtin(group: Group, name: &str) -> Option<&'static Builtin> {
+    builtins().find(|b| b.group == group && b.name == name)
+}
+
+/// The schema of a block kind.
+pub fn block(kind: BlockKind) -> Option<&'static Block> {
+    blocks::LIST.iter().find(|b| b.kind == kind)
+}

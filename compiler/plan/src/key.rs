@@ -56,17 +56,42 @@ pub struct Part {
 
 /// Splits what a node computes into parts.  `inputs` are content digests, one for each of `node.needs`; `numeric` is the
 /// numeric class, such as `cpu-f32`; `semantics` are editions of the builtins used.
-pub fn parts(node: &Node, inputs: &[Digest], numeric: &str, semantics: &[(String, u32)]) -> Vec<Part> {
+pub fn parts(
+    node: &Node,
+    inputs: &[Digest],
+    numeric: &str,
+    semantics: &[(String, u32)],
+) -> Vec<Part> {
     let mut out = Vec::new();
     let mut push = |name: String, value: String, bytes: &[u8]| {
-        out.push(Part { name, value, digest: Digest::of(bytes) });
+        out.push(Part {
+            name,
+            value,
+            digest: Digest::of(bytes),
+        });
     };
-    push("kind".into(), format!("{:?}", node.kind).to_lowercase(), format!("{:?}", node.kind).as_bytes());
+    push(
+        "kind".into(),
+        format!("{:?}", node.kind).to_lowercase(),
+        format!("{:?}", node.kind).as_bytes(),
+    );
     push("numeric".into(), numeric.to_owned(), numeric.as_bytes());
-    push("seed".into(), node.seed.to_string(), &node.seed.to_le_bytes());
-    push("round".into(), node.round.to_string(), &node.round.to_le_bytes());
+    push(
+        "seed".into(),
+        node.seed.to_string(),
+        &node.seed.to_le_bytes(),
+    );
+    push(
+        "round".into(),
+        node.round.to_string(),
+        &node.round.to_le_bytes(),
+    );
     for (name, edition) in semantics {
-        push(format!("semantics {name}"), edition.to_string(), &edition.to_le_bytes());
+        push(
+            format!("semantics {name}"),
+            edition.to_string(),
+            &edition.to_le_bytes(),
+        );
     }
     for (name, field) in &node.fields {
         if field.effect == Effect::Identity {
@@ -76,7 +101,11 @@ pub fn parts(node: &Node, inputs: &[Digest], numeric: &str, semantics: &[(String
     // `from` and `data` shape the result without a field of their own.
     for (need, digest) in node.needs.iter().zip(inputs) {
         if matches!(need.role.as_str(), "data" | "from") || need.role.starts_with("member.") {
-            push(format!("input {}", need.role), digest.short().to_owned(), digest.0.as_bytes());
+            push(
+                format!("input {}", need.role),
+                digest.short().to_owned(),
+                digest.0.as_bytes(),
+            );
         }
     }
     out
@@ -116,14 +145,25 @@ fn leaves(
             }
         }
         Value::List(items) => {
-            push(path.to_owned(), format!("{} items", items.len()), &(items.len() as u64).to_le_bytes());
+            push(
+                path.to_owned(),
+                format!("{} items", items.len()),
+                &(items.len() as u64).to_le_bytes(),
+            );
             for (i, v) in items.iter().enumerate() {
                 leaves(&format!("{path}.{i}"), v, node, inputs, push);
             }
         }
         Value::Ref(r) => {
-            let digest = inputs.get(r.need).cloned().unwrap_or_else(|| Digest(String::new()));
-            push(path.to_owned(), digest.short().to_owned(), digest.0.as_bytes());
+            let digest = inputs
+                .get(r.need)
+                .cloned()
+                .unwrap_or_else(|| Digest(String::new()));
+            push(
+                path.to_owned(),
+                digest.short().to_owned(),
+                digest.0.as_bytes(),
+            );
         }
         leaf => {
             let text = serde_json::to_vec(leaf).unwrap_or_default();

@@ -12,6 +12,6 @@ pub use condition::{
 };
 pub use key::{Digest, Key, Part, key, parts};
 pub use node::{
-    Carry, EvalSpec, Expect, Field, Gate, KeepRule, KeepSpec, Lane, Need, Node, NodeId, NodeKind, Place, Plan, Report,
-    VERSION,
+    Carry, EvalSpec, Expect, Field, Gate, KeepRule, KeepSpec, Lane, Need, Node, NodeId, NodeKind,
+    Place, Plan, Report, VERSION,
 };

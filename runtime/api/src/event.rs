@@ -28,7 +28,10 @@ impl std::fmt::Display for Stop {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Stop::Rule(text) | Stop::Event(text) => f.write_str(text),
-            Stop::Budget { limit, clock: false } => write!(f, "budget of {limit}"),
+            Stop::Budget {
+                limit,
+                clock: false,
+            } => write!(f, "budget of {limit}"),
             Stop::Budget { limit, clock: true } => write!(f, "the clock, budget of {limit}"),
         }
     }

@@ -108,3 +108,21 @@ pub trait Trainer {
     /// Goes back to a saved state.
     fn load(&mut self, files: &BTreeMap<String, PathBuf>) -> Result<(), JobError>;
 }
+
+/// Progress of a job that has no training steps: share done (0 to 1) and a few words.
+pub type OnProgress<'a> = &'a mut dyn FnMut(f64, &str);
+
+/// The execution side of the standard library, as the runtime sees it.  The binary hands it in, so that the runtime links no
+/// tensor library.
+pub trait Library: Sync {
+    /// Opens a stage: a fresh model, or the one of the `from` input.
+    fn trainer(&self, job: &Job) -> Result<Box<dyn Trainer>, JobError>;
+    /// Makes a dataset.
+    fn dataset(&self, job: &Job, progress: OnProgress<'_>) -> Result<Made, JobError>;
+    /// Evaluates a cascade.
+    fn cascade(&self, job: &Job, progress: OnProgress<'_>) -> Result<Made, JobError>;
+    /// Editions of the builtins that a node uses, sorted by name: part of its key.
+    fn semantics(&self, node: &Node) -> Vec<(String, u32)>;
+    /// Files outside the store that a node reads; their contents are part of its key.
+    fn sources(&self, node: &Node) -> Vec<PathBuf>;
+}

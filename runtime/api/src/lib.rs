@@ -8,5 +8,7 @@ mod job;
 mod stream;
 
 pub use event::{EventRecord, NodeState, NodeStatus, PlanAction, PlanEntry, RunEvent, Stop};
-pub use job::{Evaluation, Files, Input, Job, JobError, Made, StepOut, Trainer};
+pub use job::{
+    Evaluation, Files, Input, Job, JobError, Library, Made, OnProgress, StepOut, Trainer,
+};
 pub use stream::{Purpose, stream};

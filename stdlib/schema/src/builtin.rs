@@ -40,7 +40,9 @@ pub enum Group {
 }
 
 /// What a dataset holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum DataKind {
     /// Episodes of observations, actions, rewards.
@@ -92,7 +94,9 @@ pub struct Builtin {
 }
 
 /// Which block of a program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum BlockKind {
     /// `dataset name { .. }`.
@@ -231,5 +235,7 @@ macro_rules! builtin {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __first {
-    ($first:expr $(, $rest:expr)* $(,)?) => { $first };
+    ($first:expr $(, $rest:expr)* $(,)?) => {
+        $first
+    };
 }

@@ -62,7 +62,10 @@ impl FromValue for f64 {
 impl FromValue for u64 {
     const WHAT: &'static str = "a whole number";
     fn from_value(value: &Value) -> Option<Self> {
-        value.number().filter(|x| *x >= 0.0 && x.fract() == 0.0).map(|x| x as u64)
+        value
+            .number()
+            .filter(|x| *x >= 0.0 && x.fract() == 0.0)
+            .map(|x| x as u64)
     }
 }
 
@@ -107,7 +110,11 @@ pub fn take<T: FromValue>(call: &Call, name: &str, errors: &mut Vec<ArgError>) -
 }
 
 /// Like [`take`], for a value that may be absent.
-pub fn take_optional<T: FromValue>(value: Option<&Value>, name: &str, errors: &mut Vec<ArgError>) -> Option<T> {
+pub fn take_optional<T: FromValue>(
+    value: Option<&Value>,
+    name: &str,
+    errors: &mut Vec<ArgError>,
+) -> Option<T> {
     let message = match value {
         None => match T::missing() {
             Some(v) => return Some(v),
@@ -118,7 +125,10 @@ pub fn take_optional<T: FromValue>(value: Option<&Value>, name: &str, errors: &m
             None => format!("found `{v}`, wanted {}", T::WHAT),
         },
     };
-    errors.push(ArgError { arg: name.to_owned(), message });
+    errors.push(ArgError {
+        arg: name.to_owned(),
+        message,
+    });
     None
 }
 
@@ -143,10 +153,16 @@ mod tests {
     #[test]
     fn a_builtin_declares_its_metadata_and_reads_every_bad_argument_at_once() {
         let b = Sample::BUILTIN;
-        assert_eq!((b.name, b.summary(), b.metrics), ("sample", "A loss for the test.", &["q"][..]));
+        assert_eq!(
+            (b.name, b.summary(), b.metrics),
+            ("sample", "A loss for the test.", &["q"][..])
+        );
         let required: Vec<_> = b.params.iter().map(|p| p.required).collect();
         assert_eq!(required, [false, true, false]);
-        let call = |args| Call { name: "sample".into(), args };
+        let call = |args| Call {
+            name: "sample".into(),
+            args,
+        };
         let good = call(vec![
             ("share".into(), Value::Float(0.5)),
             ("reference".into(), Value::Ref(Ref { need: 1 })),

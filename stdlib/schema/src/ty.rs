@@ -80,31 +80,62 @@ pub struct Bounds {
 impl Bounds {
     /// `(lo, hi)`.
     pub const fn open(lo: f64, hi: f64) -> Self {
-        Self { lo, hi, lo_in: false, hi_in: false }
+        Self {
+            lo,
+            hi,
+            lo_in: false,
+            hi_in: false,
+        }
     }
     /// `[lo, hi]`.
     pub const fn closed(lo: f64, hi: f64) -> Self {
-        Self { lo, hi, lo_in: true, hi_in: true }
+        Self {
+            lo,
+            hi,
+            lo_in: true,
+            hi_in: true,
+        }
     }
     /// `(0, inf)`.
     pub const fn positive() -> Self {
-        Self { lo: 0.0, hi: f64::INFINITY, lo_in: false, hi_in: false }
+        Self {
+            lo: 0.0,
+            hi: f64::INFINITY,
+            lo_in: false,
+            hi_in: false,
+        }
     }
     /// `[lo, inf)`.
     pub const fn at_least(lo: f64) -> Self {
-        Self { lo, hi: f64::INFINITY, lo_in: true, hi_in: false }
+        Self {
+            lo,
+            hi: f64::INFINITY,
+            lo_in: true,
+            hi_in: false,
+        }
     }
     /// Whether a number lies inside.
     pub fn contain(&self, x: f64) -> bool {
-        (x > self.lo || (self.lo_in && x == self.lo)) && (x < self.hi || (self.hi_in && x == self.hi))
+        (x > self.lo || (self.lo_in && x == self.lo))
+            && (x < self.hi || (self.hi_in && x == self.hi))
     }
 }
 
 impl std::fmt::Display for Bounds {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match (self.lo.is_finite(), self.hi.is_finite()) {
-            (true, false) => write!(f, "{} {}", if self.lo_in { "at least" } else { "above" }, self.lo),
-            (false, true) => write!(f, "{} {}", if self.hi_in { "at most" } else { "below" }, self.hi),
+            (true, false) => write!(
+                f,
+                "{} {}",
+                if self.lo_in { "at least" } else { "above" },
+                self.lo
+            ),
+            (false, true) => write!(
+                f,
+                "{} {}",
+                if self.hi_in { "at most" } else { "below" },
+                self.hi
+            ),
             _ => write!(
                 f,
                 "in {}{}, {}{}",

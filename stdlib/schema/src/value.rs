@@ -121,7 +121,10 @@ impl Value {
             Value::Call(call) => &mut call.args,
             _ => return false,
         };
-        entries.iter_mut().find(|(k, _)| k == first).is_some_and(|(_, v)| v.scale(rest, factor))
+        entries
+            .iter_mut()
+            .find(|(k, _)| k == first)
+            .is_some_and(|(_, v)| v.scale(rest, factor))
     }
 }
 
@@ -144,7 +147,9 @@ impl fmt::Display for Value {
         match self {
             Value::Bool(b) => write!(f, "{b}"),
             Value::Int(n) => write!(f, "{n}"),
-            Value::Float(x) if *x != 0.0 && (x.abs() < 1e-3 || x.abs() >= 1e6) => write!(f, "{x:e}"),
+            Value::Float(x) if *x != 0.0 && (x.abs() < 1e-3 || x.abs() >= 1e6) => {
+                write!(f, "{x:e}")
+            }
             Value::Float(x) => write!(f, "{x}"),
             Value::Str(s) => write!(f, "{s:?}"),
             Value::Quantity(q) => write!(f, "{q}"),
