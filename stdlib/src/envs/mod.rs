@@ -1,6 +1,14 @@
-//! Environments and tasks: one folder (or file) each, and the only list of them.
+//! Environments: the tasks that the language knows, with their sizes and reference scores.
+//!
+//! Needs no tensor library: the checker and the editors read [`TASKS`]. The simulations are in `exec`.
 
 use align_schema::Builtin;
 
+mod env;
+mod tasks;
+
+pub use env::Env;
+pub use tasks::{TASKS, Task, task};
+
 /// Every builtin of this folder.
-pub const LIST: &[Builtin] = &[];
+pub const LIST: &[Builtin] = &[Env::BUILTIN];

@@ -1,6 +1,14 @@
-//! Data sources: one folder (or file) each, and the only list of them.
+//! Data sources: one file each, and the only list of them.
 
 use align_schema::Builtin;
 
+mod collect;
+mod d4rl;
+mod file;
+
+pub use collect::Collect;
+pub use d4rl::D4rl;
+pub use file::File;
+
 /// Every builtin of this folder.
-pub const LIST: &[Builtin] = &[];
+pub const LIST: &[Builtin] = &[Collect::BUILTIN, D4rl::BUILTIN, File::BUILTIN];

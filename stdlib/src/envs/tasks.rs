@@ -1,0 +1,139 @@
+//! Which tasks exist, how large their observations and actions are, and what their scores are measured against.
+
+/// A task of the language.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Task {
+    /// As written in a program.
+    pub name: &'static str,
+    /// Numbers in an observation.
+    pub obs: usize,
+    /// Numbers in an action.
+    pub act: usize,
+    /// Time limit of an episode, in environment steps.
+    pub max_steps: usize,
+    /// Return of a random policy: 0 points.
+    pub min_score: f64,
+    /// Return of the reference expert: 100 points.
+    pub max_score: f64,
+    /// Whether this release can run it; the others are names of data.
+    pub simulated: bool,
+}
+
+impl Task {
+    /// The normalised score of an episode's undiscounted return, in points: `100 (R - min) / (max - min)` (D4RL).
+    pub fn score(&self, episode_return: f64) -> f64 {
+        100.0 * (episode_return - self.min_score) / (self.max_score - self.min_score)
+    }
+
+    /// The difference in return that one point stands for.
+    pub fn point(&self) -> f64 {
+        (self.max_score - self.min_score) / 100.0
+    }
+}
+
+const fn maze(name: &'static str, max_steps: usize, min_score: f64, max_score: f64) -> Task {
+    Task {
+        name,
+        obs: 4,
+        act: 2,
+        max_steps,
+        min_score,
+        max_score,
+        simulated: true,
+    }
+}
+
+const fn hopper(name: &'static str) -> Task {
+    Task {
+        name,
+        obs: 11,
+        act: 3,
+        max_steps: 1000,
+        min_score: -20.272_305,
+        max_score: 3234.3,
+        simulated: false,
+    }
+}
+
+const fn cheetah(name: &'static str) -> Task {
+    Task {
+        name,
+        obs: 17,
+        act: 6,
+        max_steps: 1000,
+        min_score: -280.178_953,
+        max_score: 12135.0,
+        simulated: false,
+    }
+}
+
+const fn walker(name: &'static str) -> Task {
+    Task {
+        name,
+        obs: 17,
+        act: 6,
+        max_steps: 1000,
+        min_score: 1.629_008,
+        max_score: 4592.3,
+        simulated: false,
+    }
+}
+
+/// Every task. Reference scores of Maze2D and of the locomotion tasks are D4RL's.
+pub const TASKS: &[Task] = &[
+    maze("maze2d-umaze-v1", 300, 23.85, 161.86),
+    maze("maze2d-medium-v1", 600, 13.13, 277.39),
+    maze("maze2d-large-v1", 800, 6.7, 273.99),
+    maze(
+        "maze2d-umaze-dense-v1",
+        300,
+        68.537_689,
+        193.662_856_424_138_2,
+    ),
+    maze(
+        "maze2d-medium-dense-v1",
+        600,
+        44.264_742,
+        297.455_254_777_712_5,
+    ),
+    maze(
+        "maze2d-large-dense-v1",
+        800,
+        30.569_041,
+        303.485_738_270_900_2,
+    ),
+    hopper("hopper-random-v2"),
+    hopper("hopper-medium-v2"),
+    hopper("hopper-medium-replay-v2"),
+    hopper("hopper-medium-expert-v2"),
+    hopper("hopper-expert-v2"),
+    cheetah("halfcheetah-random-v2"),
+    cheetah("halfcheetah-medium-v2"),
+    cheetah("halfcheetah-medium-replay-v2"),
+    cheetah("halfcheetah-medium-expert-v2"),
+    cheetah("halfcheetah-expert-v2"),
+    walker("walker2d-random-v2"),
+    walker("walker2d-medium-v2"),
+    walker("walker2d-medium-replay-v2"),
+    walker("walker2d-medium-expert-v2"),
+    walker("walker2d-expert-v2"),
+];
+
+/// The task of this name.
+pub fn task(name: &str) -> Option<&'static Task> {
+    TASKS.iter().find(|t| t.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_are_d4rls() {
+        let t = task("maze2d-umaze-v1").map(|t| (t.score(23.85), t.score(161.86)));
+        assert_eq!(t, Some((0.0, 100.0)));
+        let h = task("hopper-medium-v2").map_or(0.0, |t| t.score(1302.6));
+        assert!((h - 40.6).abs() < 0.1, "{h}");
+        assert!(task("hopper-medium").is_none());
+    }
+}
