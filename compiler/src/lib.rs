@@ -1,1 +1,3 @@
-//! Placeholder.
+//! What an `.align` program means: names, types, units, diagnostics and the plan.  No input or output, no threads.
+
+pub mod diag;

@@ -1,0 +1,222 @@
+//! What went wrong in a program, as plain data.
+//!
+//! Every part of the compiler makes [`Diagnostic`]s and nothing else; how one looks on a terminal, in JSON or in an editor is
+//! the renderers' work.  Must not print and must not know a terminal.
+
+mod source;
+
+pub use source::{FileId, Place, Source, Sources};
+
+use align_grammar::ast::{Span, SyntaxError};
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Severity {
+    /// There is no plan.
+    Error,
+    /// There is a plan, but likely not the one that was meant.
+    Warning,
+    /// Something worth knowing.
+    Note,
+}
+
+impl Severity {
+    /// `error`, `warning` or `note`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Note => "note",
+        }
+    }
+}
+
+/// A second place that matters, possibly in another file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// Its file.
+    pub file: FileId,
+    /// Where.
+    pub span: Span,
+    /// What it shows.
+    pub text: String,
+}
+
+/// One replacement of text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit {
+    /// Its file.
+    pub file: FileId,
+    /// What is replaced; an empty span inserts.
+    pub span: Span,
+    /// The new text.
+    pub text: String,
+}
+
+/// A change that a machine can make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fix {
+    /// What it does, for people.
+    pub title: String,
+    /// Replacements that do not overlap.
+    pub edits: Vec<Edit>,
+    /// Whether it keeps what the program was clearly meant to say, so that it may be applied unseen.
+    pub safe: bool,
+}
+
+/// One finding about a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// A code of [`crate::codes`], such as `A5003`.
+    pub code: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Its file.
+    pub file: FileId,
+    /// Where.
+    pub span: Span,
+    /// One sentence, lower case, no full stop.
+    pub message: String,
+    /// What the primary place shows; may be empty.
+    pub label: String,
+    /// Other places.
+    pub labels: Vec<Label>,
+    /// A way out.
+    pub help: Option<String>,
+    /// A way out that a machine can take.
+    pub fix: Option<Fix>,
+}
+
+impl Diagnostic {
+    /// A diagnostic of any severity.
+    pub fn new(
+        severity: Severity,
+        code: &'static str,
+        file: FileId,
+        span: Span,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            code,
+            severity,
+            file,
+            span,
+            message: message.into(),
+            label: String::new(),
+            labels: Vec::new(),
+            help: None,
+            fix: None,
+        }
+    }
+
+    /// An error.
+    pub fn error(code: &'static str, file: FileId, span: Span, message: impl Into<String>) -> Self {
+        Self::new(Severity::Error, code, file, span, message)
+    }
+
+    /// A warning.
+    pub fn warning(
+        code: &'static str,
+        file: FileId,
+        span: Span,
+        message: impl Into<String>,
+    ) -> Self {
+        Self::new(Severity::Warning, code, file, span, message)
+    }
+
+    /// From a syntax error of one file.
+    pub fn from_syntax(file: FileId, error: &SyntaxError) -> Self {
+        let mut out = Self::error(error.code, file, error.span, error.message.clone())
+            .with_label(error.label.clone());
+        for (span, text) in &error.related {
+            out = out.with_place(file, *span, text.clone());
+        }
+        out.help.clone_from(&error.help);
+        if let Some((span, text)) = &error.fix {
+            // What a broken line was meant to say is a guess, so that it is shown but not applied unseen.
+            out = out.with_fix(
+                fix_title(text, *span),
+                false,
+                vec![Edit {
+                    file,
+                    span: *span,
+                    text: text.clone(),
+                }],
+            );
+        }
+        out
+    }
+
+    /// Says what the primary place shows.
+    #[must_use]
+    pub fn with_label(mut self, text: impl Into<String>) -> Self {
+        self.label = text.into();
+        self
+    }
+
+    /// Adds a second place.
+    #[must_use]
+    pub fn with_place(mut self, file: FileId, span: Span, text: impl Into<String>) -> Self {
+        self.labels.push(Label {
+            file,
+            span,
+            text: text.into(),
+        });
+        self
+    }
+
+    /// Adds a way out in words.
+    #[must_use]
+    pub fn with_help(mut self, text: impl Into<String>) -> Self {
+        self.help = Some(text.into());
+        self
+    }
+
+    /// Adds a way out as edits.
+    #[must_use]
+    pub fn with_fix(mut self, title: impl Into<String>, safe: bool, edits: Vec<Edit>) -> Self {
+        self.fix = Some(Fix {
+            title: title.into(),
+            edits,
+            safe,
+        });
+        self
+    }
+
+    /// Adds a safe fix that replaces one piece of the diagnostic's own file.
+    #[must_use]
+    pub fn with_replacement(self, span: Span, text: impl Into<String>) -> Self {
+        let text = text.into();
+        let edit = Edit {
+            file: self.file,
+            span,
+            text: text.clone(),
+        };
+        self.with_fix(fix_title(&text, span), true, vec![edit])
+    }
+
+    /// Whether there can be no plan.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+fn fix_title(text: &str, span: Span) -> String {
+    let verb = match (text.is_empty(), span.start == span.end) {
+        (true, _) => return "remove it".to_owned(),
+        (false, true) => "insert",
+        (false, false) => "write",
+    };
+    format!("{verb} `{}`", text.trim())
+}
+
+/// Sorts by file and place, and drops what is said twice.
+///
+/// The order is total, so that equal programs give equal output.
+pub fn sort(diagnostics: &mut Vec<Diagnostic>) {
+    diagnostics.sort_by(|a, b| {
+        (a.file, a.span, a.severity, a.code, &a.message)
+            .cmp(&(b.file, b.span, b.severity, b.code, &b.message))
+    });
+    diagnostics.dedup();
+}
