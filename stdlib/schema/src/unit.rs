@@ -34,6 +34,8 @@ pub enum Dim {
     Score,
     /// Raw, undiscounted episode return.
     Return,
+    /// A plain number without a unit, such as a loss.
+    Plain,
 }
 
 impl Dim {
@@ -53,6 +55,7 @@ impl Dim {
             Dim::Share => "%",
             Dim::Score => "points",
             Dim::Return => "return",
+            Dim::Plain => "",
         }
     }
 }
@@ -142,6 +145,7 @@ impl fmt::Display for Quantity {
             Dim::Time if a >= 60.0 && a % 30.0 == 0.0 => write!(f, "{} min", tidy(a / 60.0)),
             Dim::Time if a < 1.0 && a > 0.0 => write!(f, "{} ms", tidy(a * 1e3)),
             Dim::Size => write!(f, "{} MiB", tidy(a / 1_048_576.0)),
+            Dim::Plain => write!(f, "{a}"),
             d => write!(f, "{} {}", short(tidy(a)), d.unit_name()),
         }
     }
