@@ -116,8 +116,16 @@ impl Bounds {
     }
     /// Whether a number lies inside.
     pub fn contain(&self, x: f64) -> bool {
-        let above = if self.lo_in { x >= self.lo } else { x > self.lo };
-        let below = if self.hi_in { x <= self.hi } else { x < self.hi };
+        let above = if self.lo_in {
+            x >= self.lo
+        } else {
+            x > self.lo
+        };
+        let below = if self.hi_in {
+            x <= self.hi
+        } else {
+            x < self.hi
+        };
         above && below
     }
 }
