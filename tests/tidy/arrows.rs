@@ -1,0 +1,100 @@
+//! Do the crates depend on each other only along the arrows of ARCHITECTURE.md?  Asked of `cargo tree`, so that a feature
+//! that brings a dependency in by the back door is seen too.
+
+use std::collections::BTreeSet;
+
+use align_tests::run;
+
+/// Names of everything that a package links, itself included, with the features it has when it is built alone.
+fn tree(package: &str) -> BTreeSet<String> {
+    let args = [
+        "tree", "--locked", "-p", package, "-e", "normal", "--prefix", "none", "-f", "{p}",
+    ];
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let out = run(&cargo, &args);
+    assert!(
+        out.status.success(),
+        "cargo tree -p {package}: {}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+    String::from_utf8_lossy(&out.stdout)
+        .lines()
+        .filter_map(|l| l.split(' ').next())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Our own crates of a tree, without the package itself.
+fn ours(package: &str) -> Vec<String> {
+    let mut names: Vec<String> = tree(package)
+        .into_iter()
+        .filter(|n| n != package && (n == "align" || n.starts_with("align-")))
+        .collect();
+    names.sort();
+    names
+}
+
+fn links_none_of(package: &str, forbidden: &[&str]) {
+    let found: Vec<String> = tree(package)
+        .into_iter()
+        .filter(|n| {
+            forbidden
+                .iter()
+                .any(|f| n == f || n.starts_with(&format!("{f}-")))
+        })
+        .collect();
+    assert!(found.is_empty(), "{package} links {found:?}");
+}
+
+const TENSORS: &[&str] = &["burn", "cubecl", "safetensors", "hdf5"];
+const IO: &[&str] = &[
+    "tokio",
+    "notify",
+    "signal-hook",
+    "clap",
+    "indicatif",
+    "tempfile",
+    "rayon",
+    "maud",
+];
+
+#[test]
+fn the_grammar_and_the_schema_stand_alone() {
+    assert_eq!(ours("align-grammar"), Vec::<String>::new());
+    assert_eq!(ours("align-schema"), Vec::<String>::new());
+    assert_eq!(ours("align-plan"), ["align-schema"]);
+}
+
+#[test]
+fn the_compiler_links_no_tensor_library_and_no_io() {
+    assert_eq!(
+        ours("align-compiler"),
+        [
+            "align-grammar",
+            "align-plan",
+            "align-schema",
+            "align-stdlib"
+        ]
+    );
+    links_none_of("align-compiler", TENSORS);
+    links_none_of("align-compiler", IO);
+}
+
+#[test]
+fn the_runtime_sees_no_syntax_and_no_mathematics() {
+    assert_eq!(
+        ours("align-runtime"),
+        ["align-plan", "align-runtime-api", "align-schema"]
+    );
+    links_none_of("align-runtime", TENSORS);
+    links_none_of("align-runtime", &["pest", "miette", "rowan"]);
+}
+
+#[test]
+fn the_binary_links_the_tensor_library() {
+    // The other side of the tests above: were the names wrong, this one would fail.
+    let all = tree("align");
+    for name in ["burn", "clap", "pest", "miette", "align-stdlib"] {
+        assert!(all.contains(name), "the binary does not link {name}");
+    }
+}
