@@ -1,0 +1,21 @@
+//! What is `twin_q`?  Its definition; the arithmetic is in `exec`.
+
+use align_schema::{Bounds, Ty, builtin};
+
+builtin! {
+    /// A critic: two action-value networks and a state-value network.
+    ///
+    /// `Q1(s, a)`, `Q2(s, a)` and `V(s)`, each a perceptron of `depth` hidden layers with ReLU, on normalised observations and
+    /// actions.  The value of a pair is the smaller of the two, which keeps the optimism of a single network down.  The value of a
+    /// plan is the mean of that over its steps.
+    ///
+    /// Source: Fujimoto et al., arXiv 1802.09477 (twin critics); Kostrikov et al., arXiv 2110.06169 (the value network).
+    ///
+    /// Example: `net = twin_q(width: 256, depth: 2)`
+    pub struct TwinQ = "twin_q" in Net {
+        /// Units of a hidden layer.
+        width: usize = Ty::Int, default "256", bounds Bounds::closed(4.0, 4096.0);
+        /// Hidden layers.
+        depth: usize = Ty::Int, default "2", bounds Bounds::closed(1.0, 16.0);
+    }
+}
