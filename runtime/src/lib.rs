@@ -1,1 +1,3 @@
-//! Placeholder.
+//! How a plan runs.
+
+pub mod report;

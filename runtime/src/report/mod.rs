@@ -1,0 +1,18 @@
+//! What a run has shown: rows of a table, statistics over lanes, claims that hold or do not, and one HTML page.
+//!
+//! Everything here is a pure function of a plan and of what the store knows of its nodes.  Must not read the store, the clock
+//! or the terminal, and must not print.
+
+pub mod chart;
+mod claims;
+mod curves;
+pub mod format;
+mod html;
+#[cfg(test)]
+mod samples;
+pub mod stats;
+mod summary;
+
+pub use claims::{Claim, Scores, claims, table_of};
+pub use html::{Page, render};
+pub use summary::{Group, Row, Score, groups, lane_label, rows, text_table};
