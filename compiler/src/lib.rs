@@ -1,3 +1,4 @@
 //! What an `.align` program means: names, types, units, diagnostics and the plan.  No input or output, no threads.
 
+pub mod codes;
 pub mod diag;

@@ -3,6 +3,7 @@
 //! Every part of the compiler makes [`Diagnostic`]s and nothing else; how one looks on a terminal, in JSON or in an editor is
 //! the renderers' work.  Must not print and must not know a terminal.
 
+pub mod render;
 mod source;
 
 pub use source::{FileId, Place, Source, Sources};

@@ -1,0 +1,99 @@
+//! What each code means: the table of all of them, and a page for each that the checker can report.
+//!
+//! A page is Markdown with a failing and a fixed example; the language tests run both.  Must not know how a code is found.
+
+mod page;
+mod table;
+
+pub use page::{Example, PAGES, Page, page};
+pub use table::ALL;
+
+use crate::diag::Severity;
+
+/// A code of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code {
+    /// Such as `A5003`.
+    pub code: &'static str,
+    /// How bad it is unless a program or an option says otherwise.
+    pub severity: Severity,
+    /// One line, lower case.
+    pub title: &'static str,
+}
+
+impl Code {
+    /// The group that its thousands digit stands for.
+    pub fn group(&self) -> &'static str {
+        match self.code.as_bytes().get(1) {
+            Some(b'0') => "syntax",
+            Some(b'1') => "names",
+            Some(b'2') => "types",
+            Some(b'3') => "units",
+            Some(b'4') => "graph",
+            Some(b'5') => "convergence and failure",
+            Some(b'6') => "sweeps and reports",
+            Some(b'7') => "data and model",
+            _ => "resources and plan",
+        }
+    }
+}
+
+/// Looks a code up, in any case of letters.
+pub fn find(code: &str) -> Option<&'static Code> {
+    ALL.iter().find(|c| c.code.eq_ignore_ascii_case(code))
+}
+
+/// What `align explain CODE` shows, in Markdown; `None` for what is no code.
+///
+/// A code that has no page yet says so beside its title.
+pub fn explain(code: &str) -> Option<String> {
+    let code = find(code)?;
+    Some(match page(code.code) {
+        Some(page) => page.text.to_owned(),
+        None => format!(
+            "# {}: {}\n\nThis {} of the group \"{}\" has no page yet: edition 1 reserves its number, and this version of \
+             `align` does not report it.\n",
+            code.code,
+            code.title,
+            code.severity.word(),
+            code.group(),
+        ),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_complete_and_in_house_style() {
+        assert!(ALL.windows(2).all(|w| w[0].code < w[1].code));
+        assert_eq!(ALL.len(), 101);
+        for code in ALL {
+            let title = code.title;
+            assert!(!title.ends_with('.'), "{}: full stop", code.code);
+            let first = title.chars().next().unwrap_or(' ');
+            assert!(!first.is_uppercase(), "{}: capital", code.code);
+        }
+    }
+
+    #[test]
+    fn every_page_has_its_title_and_both_examples() {
+        for page in PAGES {
+            let code = find(page.code);
+            let code = code.unwrap_or_else(|| panic!("{} is not in the table", page.code));
+            let head = page.text.lines().next().unwrap_or("");
+            assert_eq!(head, format!("# {}: {}", code.code, code.title));
+            for kind in ["fail", "ok"] {
+                let count = page.examples().iter().filter(|e| e.is(kind)).count();
+                assert!(count > 0, "{}: no example `{kind}`", page.code);
+            }
+        }
+    }
+
+    #[test]
+    fn explain_says_plainly_when_there_is_no_page() {
+        assert!(explain("a8008").is_some_and(|t| t.contains("has no page yet")));
+        assert_eq!(explain("A9999"), None);
+    }
+}

@@ -1,0 +1,78 @@
+//! The pages of the codes, and the examples in them.
+
+/// The page of one code.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// Its code.
+    pub code: &'static str,
+    /// Markdown: title, what is wrong, why it matters, a failing example, a fixed one.
+    pub text: &'static str,
+}
+
+/// A fenced program of a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Example {
+    /// The words after `align` on the fence: `fail`, `ok`, `file=lab.align`.
+    pub words: Vec<String>,
+    /// The program.
+    pub text: String,
+}
+
+impl Example {
+    /// Whether the fence has this word.
+    pub fn is(&self, word: &str) -> bool {
+        self.words.iter().any(|w| w == word)
+    }
+    /// The value of a `key=value` word.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        let value = |w: &'_ String| w.strip_prefix(key).is_some_and(|v| v.starts_with('='));
+        let word = self.words.iter().find(|w| value(w))?;
+        word.get(key.len() + 1..)
+    }
+}
+
+impl Page {
+    /// The fenced `align` programs, in order.
+    pub fn examples(&self) -> Vec<Example> {
+        examples(self.text)
+    }
+}
+
+/// The fenced `align` programs of a Markdown text, in order.
+pub fn examples(markdown: &str) -> Vec<Example> {
+    let mut out = Vec::new();
+    let mut open: Option<Example> = None;
+    for line in markdown.lines() {
+        if let Some(example) = &mut open {
+            if line.trim_end() == "```" {
+                out.extend(open.take());
+            } else {
+                example.text.push_str(line);
+                example.text.push('\n');
+            }
+        } else if let Some(info) = line.strip_prefix("```align") {
+            open = Some(Example {
+                words: info.split_whitespace().map(str::to_owned).collect(),
+                text: String::new(),
+            });
+        }
+    }
+    out
+}
+
+/// The page of a code, if it has one.
+pub fn page(code: &str) -> Option<&'static Page> {
+    PAGES.iter().find(|p| p.code.eq_ignore_ascii_case(code))
+}
+
+macro_rules! pages {
+    ($($code:literal)*) => {
+        /// Every page, sorted by code.
+        pub const PAGES: &[Page] = &[$(Page {
+            code: $code,
+            text: include_str!(concat!("pages/", $code, ".md")),
+        }),*];
+    };
+}
+
+pages! {}
