@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 pub mod binary;
+pub mod pinned;
 
 /// The root of the repository.
 pub fn root() -> PathBuf {
