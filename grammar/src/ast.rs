@@ -21,6 +21,7 @@ impl Span {
         }
     }
     /// The smallest span over both.
+    #[must_use]
     pub fn to(self, other: Span) -> Span {
         Span {
             start: self.start.min(other.start),
@@ -63,6 +64,8 @@ impl Path {
 pub struct File {
     /// `align 1`.
     pub edition: Option<Number>,
+    /// Of the line `align 1`.
+    pub edition_span: Option<Span>,
     /// In the order written; fragments that do not parse are left out (they are syntax errors).
     pub items: Vec<Item>,
 }
@@ -118,6 +121,13 @@ pub enum ItemKind {
     Policy(Policy),
     /// `report path { body }`.
     Report(Block),
+    /// An item that does not parse; its error is reported, its name still counts as defined.
+    Broken {
+        /// The word that it opens with, if it is one.
+        word: Option<String>,
+        /// The name that it would define.
+        name: Option<Name>,
+    },
 }
 
 /// `use`.
@@ -358,6 +368,8 @@ pub enum ExprKind {
         /// Right.
         right: Box<Expr>,
     },
+    /// What does not parse, or is missing; its error is reported.  It fits everywhere, so that one slip is one message.
+    Error,
 }
 
 /// Prefix operators.

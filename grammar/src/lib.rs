@@ -2,4 +2,84 @@
 //!
 //! Parsing never fails: a broken fragment becomes an error and the rest of the file is still there.
 
+mod advice;
 pub mod ast;
+mod blocks;
+mod brackets;
+pub mod lex;
+mod lower;
+mod lower_expr;
+mod map;
+mod recover;
+mod tree;
+
+use ast::{File, Span, SyntaxError};
+
+/// The edition of the language that this tool knows.
+pub const EDITION: u32 = 1;
+
+/// A parsed file.
+#[derive(Clone, Debug, Default)]
+pub struct Parse {
+    /// What was understood.
+    pub file: File,
+    /// What was not, in the order of the text; at most one per line.
+    pub errors: Vec<SyntaxError>,
+}
+
+/// Parses a text.  Never fails: what does not parse is in the errors, and all else is in the file.
+pub fn parse(text: &str) -> Parse {
+    let tokens = lex::lex(text);
+    let prepared = brackets::prepare(text, &tokens);
+    let mut errors = prepared.errors;
+    let mut file = match tree::run(tree::Rule::file, &prepared.text) {
+        Ok(arena) => lower::Lower {
+            text: &prepared.text,
+            arena: &arena,
+            map: &prepared.map,
+            bad_numbers: &prepared.bad_numbers,
+            errors: &mut errors,
+        }
+        .file(),
+        Err(failure) => {
+            errors.push(blocks::unparsable(text, &prepared.map, &failure));
+            File::default()
+        }
+    };
+    blocks::check(text, &mut file, &mut errors);
+    Parse {
+        file,
+        errors: one_per_line(text, errors),
+    }
+}
+
+/// Sorts errors, and keeps the first that was found on each line: the others mostly follow from it.
+fn one_per_line(text: &str, errors: Vec<SyntaxError>) -> Vec<SyntaxError> {
+    if errors.is_empty() {
+        return errors;
+    }
+    let breaks: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
+    let line = |span: Span| breaks.partition_point(|&at| at < span.start as usize);
+    let mut taken = std::collections::HashSet::new();
+    let mut errors: Vec<SyntaxError> = errors
+        .into_iter()
+        .filter(|e| taken.insert(line(e.span)))
+        .collect();
+    errors.sort_by_key(|e| (e.span, e.code));
+    errors
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::parse;
+
+    const SPEC: &str = include_str!("../../tests/corpus/spec.align");
+
+    #[test]
+    fn the_example_of_the_specification_parses_without_an_error() {
+        let parse = parse(SPEC);
+        assert_eq!(parse.errors, []);
+        assert_eq!(parse.file.items.len(), 5);
+    }
+}

@@ -1,0 +1,196 @@
+//! What is wrong with a fragment that does not parse, and what of it is still usable?
+//!
+//! The fragment is parsed again alone; the place where pest stops becomes one message.  Where the message knows a certain repair, the repaired
+//! fragment takes the place of the broken one, so that nothing else is reported for it.
+
+use crate::advice;
+use crate::ast::{Arm, Expr, ExprKind, Item, ItemKind, Name, Path, Span, Stmt, StmtKind};
+use crate::lex::{self, Kind, Token};
+use crate::lower::Lower;
+use crate::map::{Edit, Map};
+use crate::tree::{self, Arena, Node, Rule};
+
+/// What a fragment should have been.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fragment {
+    /// An item of a file.
+    Item,
+    /// An item of a pipeline.
+    ItemIn,
+    /// A statement of a block.
+    Statement,
+    /// An arm of a policy.
+    Arm,
+}
+
+impl Fragment {
+    fn rule(self) -> Rule {
+        match self {
+            Fragment::Item => Rule::only_item,
+            Fragment::ItemIn => Rule::only_item_in,
+            Fragment::Statement => Rule::only_stmt,
+            Fragment::Arm => Rule::only_arm,
+        }
+    }
+}
+
+/// Repairs tried for one fragment.
+const TRIES: usize = 6;
+
+/// A broken item.
+pub fn item(lower: &mut Lower<'_>, node: Node, what: Fragment) -> Option<Item> {
+    if let Some((arena, text, map)) = repair(lower, node, what)
+        && let Some(item) = inside(lower, &arena, &text, &map).lone_item()
+    {
+        return Some(item);
+    }
+    let text = lower.source(node);
+    let tokens = said(text);
+    let start = node.start as usize;
+    let span_of = |t: &Token| lower.map.span(start + t.start, start + t.end);
+    let first = tokens.first()?;
+    let word = first.text(text);
+    let is_word = lex::ITEM_WORDS.contains(&word);
+    let name = tokens.get(1).filter(|t| t.kind == Kind::Word);
+    Some(Item {
+        docs: Vec::new(),
+        kind: ItemKind::Broken {
+            word: is_word.then(|| word.to_owned()),
+            name: name.map(|t| Name {
+                text: t.text(text).to_owned(),
+                span: span_of(t),
+            }),
+        },
+        span: tokens
+            .last()
+            .map_or(span_of(first), |t| span_of(first).to(span_of(t))),
+        word: span_of(first),
+    })
+}
+
+/// A broken statement: a field without its value where its name can be read.
+pub fn statement(lower: &mut Lower<'_>, node: Node) -> Option<Stmt> {
+    if let Some((arena, text, map)) = repair(lower, node, Fragment::Statement) {
+        return inside(lower, &arena, &text, &map).lone_statement();
+    }
+    let text = lower.source(node);
+    let tokens = said(text);
+    let start = node.start as usize;
+    let mut parts = Vec::new();
+    let mut at = 0;
+    while let Some(token) = tokens.get(at).filter(|t| t.kind == Kind::Word) {
+        parts.push(Name {
+            text: token.text(text).to_owned(),
+            span: lower.map.span(start + token.start, start + token.end),
+        });
+        at += 1;
+        if tokens.get(at).is_none_or(|t| t.text(text) != ".") {
+            break;
+        }
+        at += 1;
+    }
+    let (first, last) = (parts.first()?.span, parts.last()?.span);
+    if parts.len() == 1 && parts.first().is_some_and(|p| lex::is_reserved(&p.text)) {
+        return None;
+    }
+    let end = tokens.last()?.end;
+    let rest = lower.map.span(start + end, start + end);
+    Some(Stmt {
+        docs: Vec::new(),
+        kind: StmtKind::Field {
+            path: Path {
+                parts,
+                span: first.to(last),
+            },
+            value: error_value(rest),
+        },
+        span: first.to(rest),
+    })
+}
+
+/// A broken arm; its event where that can be read.
+pub fn arm(lower: &mut Lower<'_>, node: Node) -> Option<Arm> {
+    if let Some((arena, text, map)) = repair(lower, node, Fragment::Arm) {
+        return inside(lower, &arena, &text, &map).lone_arm();
+    }
+    let text = lower.source(node);
+    let tokens = said(text);
+    let start = node.start as usize;
+    let first = tokens.first().filter(|t| t.kind == Kind::Word)?;
+    let span = lower.map.span(start + first.start, start + first.end);
+    Some(Arm {
+        event: Name {
+            text: first.text(text).to_owned(),
+            span,
+        },
+        action: error_value(span),
+        span,
+    })
+}
+
+fn error_value(span: Span) -> Expr {
+    Expr {
+        kind: ExprKind::Error,
+        span,
+    }
+}
+
+/// The tokens that say something.
+fn said(text: &str) -> Vec<Token> {
+    let mut tokens = lex::lex(text);
+    tokens.retain(|t| !t.is_trivia() && t.kind != Kind::Doc);
+    tokens
+}
+
+/// Reports what is wrong and tries its repair; the first repair that makes the fragment parse wins.
+fn repair(lower: &mut Lower<'_>, node: Node, what: Fragment) -> Option<(Arena, String, Map)> {
+    let mut text = lower.source(node).trim_end().to_owned();
+    let mut map = Map::default().within(node.start as usize, lower.map);
+    let mut line = usize::MAX;
+    for _ in 0..TRIES {
+        let failure = match tree::run(what.rule(), &text) {
+            Ok(arena) => return Some((arena, text, map)),
+            Err(failure) => failure,
+        };
+        let found = advice::explain(&text, what, &failure);
+        let at_line = text
+            .get(..found.start)
+            .unwrap_or("")
+            .bytes()
+            .filter(|&b| b == b'\n')
+            .count();
+        // One line, one message: what else it needs is repaired without a word.
+        if at_line != line {
+            lower.errors.push(found.error(&map));
+            line = at_line;
+        }
+        let (start, end, new) = found.repair?;
+        let (next, step) = Map::repair(
+            &text,
+            &[Edit {
+                start,
+                end,
+                text: new,
+            }],
+        );
+        map = step.within(0, &map);
+        text = next;
+    }
+    None
+}
+
+/// The walk over a repaired fragment.
+fn inside<'a>(
+    lower: &'a mut Lower<'_>,
+    arena: &'a Arena,
+    text: &'a str,
+    map: &'a Map,
+) -> Lower<'a> {
+    Lower {
+        text,
+        arena,
+        map,
+        bad_numbers: lower.bad_numbers,
+        errors: lower.errors,
+    }
+}

@@ -1,0 +1,301 @@
+//! What does pest say about a text?  The only file that sees a `pest::Pair`.
+//!
+//! Pairs become an arena of nodes at once: owned, with precedence resolved, with spans that end at the last token (pest's own spans
+//! swallow blanks and comments after an optional part).  Nothing is judged here.
+
+use std::num::NonZeroUsize;
+use std::sync::{LazyLock, Once};
+
+use pest::Parser;
+use pest::error::{ErrorVariant, InputLocation};
+use pest::iterators::{Pair, Pairs};
+use pest::pratt_parser::{Assoc, Op, PrattParser};
+
+// The derived parser has undocumented items by nature.
+#[allow(missing_docs, clippy::pedantic)]
+mod generated {
+    /// The parser of `align.pest`.
+    #[derive(pest_derive::Parser)]
+    #[grammar = "align.pest"]
+    pub struct AlignParser;
+}
+
+pub use generated::Rule;
+
+/// Work that one call of pest may do before it gives up: some seconds.  Files up to tens of megabytes stay under it.
+const CALL_LIMIT: usize = 2_000_000_000;
+
+/// Operators and postfixes in one expression and those around it.
+const LONGEST: usize = 400;
+
+/// Index of a node.
+pub type Id = u32;
+
+/// A node of the arena.
+#[derive(Clone, Copy, Debug)]
+pub struct Node {
+    /// What it is.  `prefix`, `postfix` and `infix` are expressions whose precedence is resolved.
+    pub rule: Rule,
+    /// First byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+    first: u32,
+    next: u32,
+}
+
+/// The nodes of one text.
+#[derive(Debug)]
+pub struct Arena {
+    nodes: Vec<Node>,
+    roots: Vec<Id>,
+}
+
+const NONE: u32 = u32::MAX;
+
+impl Arena {
+    /// The nodes at the top.
+    pub fn roots(&self) -> &[Id] {
+        &self.roots
+    }
+
+    /// A node.
+    pub fn node(&self, id: Id) -> Node {
+        self.nodes.get(id as usize).copied().unwrap_or(Node {
+            rule: Rule::EOI,
+            start: 0,
+            end: 0,
+            first: NONE,
+            next: NONE,
+        })
+    }
+
+    /// Its children in order.
+    pub fn children(&self, id: Id) -> Children<'_> {
+        Children {
+            arena: self,
+            at: self.node(id).first,
+        }
+    }
+
+    fn add(&mut self, rule: Rule, start: usize, end: usize) -> Id {
+        let id = self.nodes.len() as u32;
+        self.nodes.push(Node {
+            rule,
+            start: start as u32,
+            end: end as u32,
+            first: NONE,
+            next: NONE,
+        });
+        id
+    }
+
+    /// Links children under a parent.
+    fn link(&mut self, parent: Id, children: impl IntoIterator<Item = Id>) {
+        let mut last: Option<Id> = None;
+        for child in children {
+            match last {
+                None => self.set(parent, |n| n.first = child),
+                Some(last) => self.set(last, |n| n.next = child),
+            }
+            last = Some(child);
+        }
+    }
+
+    fn set(&mut self, id: Id, change: impl FnOnce(&mut Node)) {
+        if let Some(node) = self.nodes.get_mut(id as usize) {
+            change(node);
+        }
+    }
+}
+
+/// The children of a node.
+pub struct Children<'a> {
+    arena: &'a Arena,
+    at: u32,
+}
+
+impl Iterator for Children<'_> {
+    type Item = (Id, Node);
+
+    fn next(&mut self) -> Option<(Id, Node)> {
+        if self.at == NONE {
+            return None;
+        }
+        let id = self.at;
+        let node = self.arena.node(id);
+        self.at = node.next;
+        Some((id, node))
+    }
+}
+
+/// Where pest stopped, and what it would have taken there.
+#[derive(Debug)]
+pub struct Failure {
+    /// Byte.
+    pub at: usize,
+    /// Rules that could begin there.
+    pub wanted: Vec<Rule>,
+    /// Whether it gave up for the amount of work.
+    pub gave_up: bool,
+}
+
+/// The switches of pest that are process-wide, set once.  Error detail stays off: it slows every parse, and the grammar has a rule for
+/// each token that a message asks for.
+fn init() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        pest::set_call_limit(NonZeroUsize::new(CALL_LIMIT));
+        pest::set_error_detail(false);
+    });
+}
+
+/// Parses a text by one of the entry rules.
+pub fn run(rule: Rule, text: &str) -> Result<Arena, Failure> {
+    init();
+    let pairs = generated::AlignParser::parse(rule, text).map_err(failure)?;
+    let mut arena = Arena {
+        nodes: Vec::with_capacity(text.len() / 8 + 8),
+        roots: Vec::new(),
+    };
+    for pair in pairs {
+        let id = convert(pair, &mut arena, text, 0);
+        arena.roots.push(id);
+    }
+    Ok(arena)
+}
+
+fn failure(error: pest::error::Error<Rule>) -> Failure {
+    let at = match error.location {
+        InputLocation::Pos(at) | InputLocation::Span((at, _)) => at,
+    };
+    match error.variant {
+        ErrorVariant::ParsingError { positives, .. } => Failure {
+            at,
+            wanted: positives,
+            gave_up: false,
+        },
+        ErrorVariant::CustomError { .. } => Failure {
+            at,
+            wanted: Vec::new(),
+            gave_up: true,
+        },
+    }
+}
+
+/// Whether the rule's last token is its own, so that pest's end is right.
+fn ends_itself(rule: Rule) -> bool {
+    matches!(
+        rule,
+        Rule::names
+            | Rule::formals
+            | Rule::body
+            | Rule::pipeline
+            | Rule::arms
+            | Rule::paren
+            | Rule::index
+            | Rule::args
+            | Rule::list
+            | Rule::record
+            | Rule::type_args
+            | Rule::type_list
+            | Rule::bad_item
+            | Rule::bad_item_in
+            | Rule::bad_stmt
+            | Rule::bad_arm
+    )
+}
+
+fn convert(pair: Pair<'_, Rule>, arena: &mut Arena, text: &str, depth: usize) -> Id {
+    let rule = pair.as_rule();
+    let span = pair.as_span();
+    if rule == Rule::expr {
+        return expression(
+            pair.into_inner(),
+            arena,
+            text,
+            depth,
+            (span.start(), span.end()),
+        );
+    }
+    let id = arena.add(rule, span.start(), span.end());
+    let mut last: Option<Id> = None;
+    for pair in pair.into_inner() {
+        let child = convert(pair, arena, text, depth + 1);
+        match last {
+            None => arena.set(id, |n| n.first = child),
+            Some(last) => arena.set(last, |n| n.next = child),
+        }
+        last = Some(child);
+    }
+    if let Some(last) = last
+        && !ends_itself(rule)
+    {
+        let end = arena.node(last).end;
+        arena.set(id, |n| n.end = end);
+    }
+    id
+}
+
+/// Loosest first.
+static PRATT: LazyLock<PrattParser<Rule>> = LazyLock::new(|| {
+    PrattParser::new()
+        .op(Op::infix(Rule::by, Assoc::Left))
+        .op(Op::infix(Rule::or, Assoc::Left))
+        .op(Op::infix(Rule::and, Assoc::Left))
+        .op(Op::prefix(Rule::not))
+        .op(Op::infix(Rule::compare, Assoc::Left))
+        .op(Op::infix(Rule::range, Assoc::Left))
+        .op(Op::infix(Rule::add, Assoc::Left))
+        .op(Op::infix(Rule::mul, Assoc::Left))
+        .op(Op::prefix(Rule::neg))
+        .op(Op::postfix(Rule::args) | Op::postfix(Rule::member) | Op::postfix(Rule::index))
+});
+
+/// An expression with its precedence resolved.  One that is too long for the recursion of those who walk it becomes a lone `expr`.
+fn expression(
+    pairs: Pairs<'_, Rule>,
+    arena: &mut Arena,
+    text: &str,
+    depth: usize,
+    (start, end): (usize, usize),
+) -> Id {
+    let count = pairs.len();
+    if count <= 1 {
+        if let Some(pair) = pairs.into_iter().next() {
+            return convert(pair, arena, text, depth + 1);
+        }
+        return arena.add(Rule::expr, start, end);
+    }
+    let depth = depth + count;
+    if depth > LONGEST {
+        let end = text.get(..end).unwrap_or("").trim_end().len().max(start);
+        return arena.add(Rule::expr, start, end);
+    }
+    let arena = std::cell::RefCell::new(arena);
+    let join = |rule: Rule, parts: &[Id]| {
+        let mut arena = arena.borrow_mut();
+        let at = |id: Option<&Id>| id.map(|&id| arena.node(id));
+        let start = at(parts.first()).map_or(0, |n| n.start);
+        let end = at(parts.last()).map_or(0, |n| n.end);
+        let id = arena.add(rule, start as usize, end as usize);
+        arena.link(id, parts.iter().copied());
+        id
+    };
+    let one = |pair: Pair<'_, Rule>| convert(pair, &mut arena.borrow_mut(), text, depth);
+    PRATT
+        .map_primary(one)
+        .map_prefix(|op, operand| {
+            let op = one(op);
+            join(Rule::prefix, &[op, operand])
+        })
+        .map_postfix(|base, op| {
+            let op = one(op);
+            join(Rule::postfix, &[base, op])
+        })
+        .map_infix(|left, op, right| {
+            let op = one(op);
+            join(Rule::infix, &[left, op, right])
+        })
+        .parse(pairs)
+}
