@@ -133,7 +133,7 @@ impl Lower<'_> {
         let mut args = Vec::new();
         let arena = self.arena;
         for (arg, _) in arena.children(id) {
-            let name = self.child(arg, Rule::label).map(|(_, n)| self.name(n));
+            let name = self.child(arg, Rule::ident).map(|(_, n)| self.name(n));
             if let Some(value) = self.child_expr(arg) {
                 args.push(Arg { name, value });
             }

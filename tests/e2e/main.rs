@@ -1,0 +1,9 @@
+//! Does the built binary keep its promises over whole runs?  Tiny programs, real workers, real kills.
+//!
+//! Nothing here waits for a time: each test reacts to the events that the run itself prints.
+
+mod data;
+mod faults;
+mod kills;
+mod scene;
+mod store;

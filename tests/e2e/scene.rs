@@ -1,0 +1,178 @@
+//! A folder with a program and a store of its own, and runs in it.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Stdio};
+
+use align_tests::binary::{Done, align, code, command};
+use align_tests::root;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A folder with one program, `main.align`.
+pub struct Scene {
+    folder: TempDir,
+}
+
+impl Scene {
+    /// With a program of this folder.
+    pub fn new(program: &str) -> Self {
+        let path = root().join("tests/e2e").join(program);
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{program}: {e}"));
+        Self::of(&text)
+    }
+
+    /// With a program's text.
+    pub fn of(text: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let scene = Self { folder };
+        scene.write(text);
+        scene
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn write(&self, text: &str) {
+        std::fs::write(self.path().join("main.align"), text).expect("a program is written");
+    }
+
+    /// Runs the program to its end.
+    pub fn run(&self, more: &[&str]) -> Done {
+        let args = [&["run", "main.align"], more].concat();
+        align(self.path(), &args)
+    }
+
+    /// Runs it and wants exit code 0.
+    pub fn run_well(&self, more: &[&str]) -> Done {
+        let done = self.run(more);
+        assert_eq!(done.code, 0, "stdout:\n{}\nstderr:\n{}", done.out, done.err);
+        done
+    }
+
+    /// Starts a run whose events can be read as they happen.
+    pub fn start(&self, more: &[&str]) -> Running {
+        let args = [&["run", "main.align", "--json"], more].concat();
+        let mut child = command(self.path(), &args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the binary starts");
+        let events = BufReader::new(child.stdout.take().expect("a pipe"));
+        Running { child, events }
+    }
+
+    /// `align status --json`, by name of the node.
+    pub fn status(&self) -> BTreeMap<String, Value> {
+        let done = align(self.path(), &["status", "main.align", "--json"]);
+        assert_eq!(done.code, 0, "{}", done.err);
+        let all: Value = serde_json::from_str(&done.out).expect("status is JSON");
+        let nodes = all["nodes"].as_array().expect("status has nodes");
+        nodes
+            .iter()
+            .map(|n| (n["id"].as_str().unwrap_or_default().to_owned(), n.clone()))
+            .collect()
+    }
+
+    /// Content digests of every node.
+    pub fn digests(&self) -> BTreeMap<String, String> {
+        self.status()
+            .into_iter()
+            .map(|(id, node)| {
+                let digest = node["checkpoint"].as_str();
+                let digest = digest.unwrap_or_else(|| panic!("{id} has no digest: {node}"));
+                (id, digest.to_owned())
+            })
+            .collect()
+    }
+}
+
+/// A run that has not ended.
+pub struct Running {
+    child: Child,
+    events: BufReader<ChildStdout>,
+}
+
+impl Running {
+    /// The next event; nothing at the end of the run.
+    pub fn next(&mut self) -> Option<Value> {
+        let mut line = String::new();
+        match self.events.read_line(&mut line) {
+            Ok(0) | Err(_) => None,
+            Ok(_) => {
+                let event = serde_json::from_str(&line);
+                Some(event.unwrap_or_else(|e| panic!("`{line}` is no event: {e}")))
+            }
+        }
+    }
+
+    /// Reads on to an event of this kind and of a node whose name ends so; panics when the run ends before.
+    pub fn until(&mut self, kind: &str, node: &str) -> Value {
+        while let Some(event) = self.next() {
+            let id = event["id"].as_str().unwrap_or_default();
+            if event["event"] == kind && id.ends_with(node) {
+                return event;
+            }
+        }
+        panic!("the run ended before `{kind}` of `{node}`");
+    }
+
+    /// Sends a signal to the driver.
+    pub fn signal(&self, signal: &str) {
+        send(signal, self.child.id());
+    }
+
+    /// Sends a signal to the driver's workers; how many there were.
+    pub fn signal_workers(&self, signal: &str) -> usize {
+        let workers = children(self.child.id());
+        for pid in &workers {
+            send(signal, *pid);
+        }
+        workers.len()
+    }
+
+    /// Reads the remaining events; the exit code and the events.
+    pub fn finish(mut self) -> (i32, Vec<Value>) {
+        let mut rest = Vec::new();
+        while let Some(event) = self.next() {
+            rest.push(event);
+        }
+        let status = self.child.wait().expect("the run ends");
+        (code(status), rest)
+    }
+}
+
+/// Events of one kind.
+pub fn of_kind<'a>(events: &'a [Value], kind: &str) -> Vec<&'a Value> {
+    events.iter().filter(|e| e["event"] == kind).collect()
+}
+
+fn send(signal: &str, pid: u32) {
+    let status = std::process::Command::new("kill")
+        .args([format!("-{signal}"), pid.to_string()])
+        .status();
+    assert!(status.is_ok_and(|s| s.success()), "kill -{signal} {pid}");
+}
+
+/// Processes whose parent is this one.
+fn children(parent: u32) -> Vec<u32> {
+    let Ok(entries) = std::fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    entries
+        .filter_map(|e| e.ok()?.file_name().to_str()?.parse::<u32>().ok())
+        .filter(|pid| {
+            let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else {
+                return false;
+            };
+            // `pid (name) state parent ..`; the name may hold anything.
+            let after = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+            let mut fields = after.split(' ');
+            // A process that has ended and was not yet waited for is none.
+            let alive = fields.next().is_some_and(|state| state != "Z");
+            alive && fields.next() == Some(parent.to_string().as_str())
+        })
+        .collect()
+}
