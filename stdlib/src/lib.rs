@@ -7,6 +7,8 @@ use align_schema::{Block, BlockKind, Builtin, Group};
 
 pub mod blocks;
 pub mod envs;
+#[cfg(feature = "exec")]
+pub mod exec;
 pub mod filters;
 pub mod joins;
 pub mod losses;

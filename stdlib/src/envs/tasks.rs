@@ -79,7 +79,8 @@ const fn walker(name: &'static str) -> Task {
     }
 }
 
-/// Every task. Reference scores of Maze2D and of the locomotion tasks are D4RL's.
+/// Every task. Reference scores of Maze2D and of the locomotion tasks are D4RL's; the pendulum has no published ones: its 0 is the mean of
+/// uniform actions over 10,000 episodes here, its 100 the mean of a converged SAC policy (100 episodes).
 pub const TASKS: &[Task] = &[
     maze("maze2d-umaze-v1", 300, 23.85, 161.86),
     maze("maze2d-medium-v1", 600, 13.13, 277.39),
@@ -102,6 +103,15 @@ pub const TASKS: &[Task] = &[
         30.569_041,
         303.485_738_270_900_2,
     ),
+    Task {
+        name: "pendulum",
+        obs: 3,
+        act: 1,
+        max_steps: 200,
+        min_score: -1230.0,
+        max_score: -155.9,
+        simulated: true,
+    },
     hopper("hopper-random-v2"),
     hopper("hopper-medium-v2"),
     hopper("hopper-medium-replay-v2"),
