@@ -4,6 +4,7 @@
 
 use align_runtime_api::{Input, JobError};
 
+use crate::exec::data::Meta;
 use crate::exec::env::Stream;
 
 /// States to plan from, one row each.
@@ -67,8 +68,15 @@ pub struct Execution {
 pub trait Planner {
     /// One trajectory for each row of the request.
     fn plan(&mut self, request: Request<'_>) -> Result<Plans, JobError>;
-    /// How they are to be executed.
-    fn execution(&self) -> Execution;
+    /// The meta data of what the model was trained on, from its checkpoint: task, horizon, stride, normaliser, goal.
+    fn meta(&self) -> &Meta;
+    /// How the trajectories are to be executed: by default once, at the stride of the training data.
+    fn execution(&self) -> Execution {
+        Execution {
+            stride: self.meta().stride,
+            replan: None,
+        }
+    }
 }
 
 /// A model that judges.

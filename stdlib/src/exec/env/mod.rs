@@ -13,9 +13,12 @@ use rand_chacha::ChaCha8Rng;
 use crate::envs::Task;
 
 pub use contact::{Ball, Solver};
-pub use maze2d::{Layout, Maze2d};
+pub use maze2d::{GOAL_RADIUS, Layout, Maze2d, distance};
 pub use pendulum::Pendulum;
 pub use waypoint::Waypoint;
+
+#[cfg(test)]
+mod tests;
 
 /// The random stream that everything here draws from.
 pub type Stream = ChaCha8Rng;
@@ -42,6 +45,11 @@ pub trait Env: Send + Sync {
 
     /// Writes the observation, `task().obs` numbers.
     fn observe(&self, out: &mut [f32]);
+
+    /// Largest magnitude of each number of an action.
+    fn limit(&self) -> f32 {
+        1.0
+    }
 
     /// Applies an action of `task().act` numbers, which is clipped to the task's limits.
     fn step(&mut self, action: &[f32]) -> Step;

@@ -57,6 +57,10 @@ impl Env for Pendulum {
         }
     }
 
+    fn limit(&self) -> f32 {
+        MAX_TORQUE as f32
+    }
+
     fn step(&mut self, action: &[f32]) -> Step {
         let torque = action
             .first()

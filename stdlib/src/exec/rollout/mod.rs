@@ -8,6 +8,8 @@ mod follow;
 use std::collections::BTreeMap;
 
 use align_runtime_api::{Evaluation, JobError};
+use rand::RngExt as _;
+use rand_distr::StandardNormal;
 use rayon::prelude::*;
 
 use crate::envs::Task;
@@ -47,6 +49,15 @@ pub struct Trace {
     pub rewards: Vec<f32>,
 }
 
+/// What else a rollout does.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Keep every step.
+    pub record: bool,
+    /// Standard deviation of Gaussian noise on each action, before it is clipped to the task's limits.
+    pub noise: f64,
+}
+
 /// What came of one episode.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Episode {
@@ -72,21 +83,22 @@ struct Run {
     rng: Stream,
     follower: Follower,
     episode: Episode,
+    noise: f64,
     done: bool,
 }
 
 /// Runs episodes to their end with a planner; `streams(i)` is the random stream of episode `i`, first for its start, then for its plans.
 ///
-/// `record` keeps every step.  The result is in the order of the starts.
+/// The result is in the order of the starts.
 pub fn rollout(
     env: &dyn Env,
     starts: Starts<'_>,
     planner: &mut dyn Planner,
     streams: &(dyn Fn(u64) -> Stream + Sync),
-    record: bool,
+    options: Options,
 ) -> Result<Vec<Episode>, JobError> {
     let how = planner.execution();
-    let mut runs = open(env, starts, streams, record)?;
+    let mut runs = open(env, starts, streams, options)?;
     loop {
         let waiting: Vec<usize> = (0..runs.len()).filter(|i| !runs[*i].done).collect();
         if waiting.is_empty() {
@@ -127,7 +139,7 @@ pub fn execute(
     how: Execution,
     streams: &(dyn Fn(u64) -> Stream + Sync),
 ) -> Result<Vec<Episode>, JobError> {
-    let mut runs = open(env, starts, streams, false)?;
+    let mut runs = open(env, starts, streams, Options::default())?;
     for (i, run) in runs.iter_mut().enumerate() {
         let Some(plan) = plans.get(i) else {
             return Err(JobError::Failed(format!(
@@ -157,7 +169,7 @@ fn open(
     env: &dyn Env,
     starts: Starts<'_>,
     streams: &(dyn Fn(u64) -> Stream + Sync),
-    record: bool,
+    options: Options,
 ) -> Result<Vec<Run>, JobError> {
     let width = env.task().obs;
     let count = match starts {
@@ -187,13 +199,14 @@ fn open(
                 success: None,
                 terminal: false,
                 decisions: Vec::new(),
-                trace: record.then(Trace::default),
+                trace: options.record.then(Trace::default),
             };
             Ok(Run {
                 env,
                 rng,
                 follower: Follower::new(goal),
                 episode,
+                noise: options.noise,
                 done: false,
             })
         })
@@ -238,6 +251,13 @@ impl Run {
                 .act(self.env.as_ref(), how, (act, obs), &mut action)
             {
                 return;
+            }
+            let limit = self.env.limit();
+            for a in &mut action {
+                if self.noise > 0.0 {
+                    *a += (self.noise * self.rng.sample::<f64, _>(StandardNormal)) as f32;
+                }
+                *a = a.clamp(-limit, limit);
             }
             if let Some(trace) = &mut self.episode.trace {
                 self.env.observe(&mut now);
