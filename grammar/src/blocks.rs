@@ -4,6 +4,7 @@ use crate::EDITION;
 use crate::ast::{Arm, Block, File, Item, ItemKind, Span, Stmt, StmtKind, SyntaxError};
 use crate::map::Map;
 use crate::tree::Failure;
+use crate::words;
 
 /// The message for a text that pest gave up on.
 pub fn unparsable(text: &str, map: &Map, failure: &Failure) -> SyntaxError {
@@ -205,22 +206,13 @@ fn misplaced(kind: Kind, word: &str, span: Span) -> SyntaxError {
         format!("{shown} cannot stand in a `{}`", kind.word()),
         match kind.allows() {
             [] => "only fields stand here".to_owned(),
-            words => format!("here stand fields and {}", list(words)),
+            words => format!("here stand fields, {}", words::quoted(words, "and")),
         },
     );
     if !homes.is_empty() {
-        e.help = Some(format!("it belongs in a {}", list(&homes)));
+        e.help = Some(format!("it belongs in a {}", words::quoted(&homes, "or")));
     }
     e
-}
-
-fn list(words: &[&str]) -> String {
-    let quoted: Vec<String> = words.iter().map(|w| format!("`{w}`")).collect();
-    match quoted.split_last() {
-        Some((last, [])) => last.clone(),
-        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
-        None => String::new(),
-    }
 }
 
 fn arms(text: &str, arms: &[Arm], errors: &mut Vec<SyntaxError>) {

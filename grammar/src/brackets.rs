@@ -51,6 +51,14 @@ struct Opener {
 /// Scans a text, and repairs a copy where that is needed.
 pub fn prepare<'a>(source: &'a str, tokens: &[Token]) -> Prepared<'a> {
     let mut scan = Scan::default();
+    // A byte order mark is no part of the text.
+    if source.starts_with('\u{feff}') {
+        scan.edits.push(Edit {
+            start: 0,
+            end: '\u{feff}'.len_utf8(),
+            text: String::new(),
+        });
+    }
     single_tokens(source, tokens, &mut scan);
     let balance = balance(tokens);
     if balance.is_none() {

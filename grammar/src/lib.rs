@@ -10,8 +10,11 @@ pub mod lex;
 mod lower;
 mod lower_expr;
 mod map;
+mod mistakes;
+mod openings;
 mod recover;
 mod tree;
+mod words;
 
 use ast::{File, Span, SyntaxError};
 
@@ -39,6 +42,7 @@ pub fn parse(text: &str) -> Parse {
             map: &prepared.map,
             bad_numbers: &prepared.bad_numbers,
             errors: &mut errors,
+            good: None,
         }
         .file(),
         Err(failure) => {

@@ -22,6 +22,21 @@ pub struct Lower<'a> {
     pub bad_numbers: &'a [Span],
     /// What is wrong, so far.
     pub errors: &'a mut Vec<SyntaxError>,
+    /// What was understood last, in the list that is being walked.
+    pub good: Option<Good>,
+}
+
+/// A fragment that parsed, and the number of errors before it.
+#[derive(Clone, Copy)]
+pub struct Good {
+    node: Node,
+    errors: usize,
+}
+
+impl Good {
+    fn new(node: Node, errors: usize) -> Self {
+        Self { node, errors }
+    }
 }
 
 impl Lower<'_> {
@@ -36,7 +51,7 @@ impl Lower<'_> {
                         .map(|(_, number)| self.number(number));
                     file.edition_span = Some(self.span(self.arena.node(id)));
                 }
-                Rule::item => file.items.extend(self.item(id)),
+                Rule::item => self.item(id, &mut file.items),
                 _ => {}
             }
         }
@@ -54,14 +69,19 @@ impl Lower<'_> {
         self.item_of(id, docs)
     }
 
-    /// The statement alone in an arena of `only_stmt`.
-    pub fn lone_statement(&mut self) -> Option<Stmt> {
-        let docs = self.root_docs();
-        let &id =
-            self.arena.roots().iter().find(|&&id| {
-                !matches!(self.arena.node(id).rule, Rule::doc | Rule::EOI | Rule::end)
-            })?;
-        self.statement_of(id, docs)
+    /// The statements in an arena of `only_stmt`.
+    pub fn lone_statements(&mut self) -> Vec<Stmt> {
+        let mut docs = Vec::new();
+        let mut found = Vec::new();
+        for &id in self.arena.roots() {
+            let node = self.arena.node(id);
+            if node.rule == Rule::doc {
+                docs.push(self.doc(node));
+            } else {
+                found.extend(self.statement_of(id, std::mem::take(&mut docs)));
+            }
+        }
+        found
     }
 
     /// The arm alone in an arena of `only_arm`.
@@ -140,14 +160,44 @@ impl Lower<'_> {
             .collect()
     }
 
-    fn item(&mut self, id: Id) -> Option<Item> {
+    /// An item; a broken one that goes on where the one before seemed to end takes that one back.
+    fn item(&mut self, id: Id, items: &mut Vec<Item>) {
         let docs = self.docs(id);
-        let (child, node) = self.arena.children(id).find(|(_, n)| n.rule != Rule::doc)?;
-        match node.rule {
-            Rule::bad_item => recover::item(self, node, Fragment::Item),
-            Rule::bad_item_in => recover::item(self, node, Fragment::ItemIn),
-            _ => self.item_of(child, docs),
+        let Some((child, node)) = self.arena.children(id).find(|(_, n)| n.rule != Rule::doc) else {
+            return;
+        };
+        let what = match node.rule {
+            Rule::bad_item => Fragment::Item,
+            Rule::bad_item_in => Fragment::ItemIn,
+            _ => {
+                let errors = self.errors.len();
+                items.extend(self.item_of(child, docs));
+                self.good = Some(Good::new(node, errors));
+                return;
+            }
+        };
+        let node = self.joined(node, || {
+            items.pop();
+        });
+        items.extend(recover::item(self, node, what));
+        self.good = None;
+    }
+
+    /// A broken fragment together with the good one before it on its line, such as the `(a b)` of `f(a b)` with the `x = f`.
+    fn joined(&mut self, node: Node, take_back: impl FnOnce()) -> Node {
+        let Some(good) = self.good.take() else {
+            return node;
+        };
+        let between = self.text.get(good.node.end as usize..node.start as usize);
+        let block = self.source(good.node).ends_with('}');
+        if block || between.is_none_or(|gap| !gap.trim_matches([' ', '\t']).is_empty()) {
+            return node;
         }
+        take_back();
+        self.errors.truncate(good.errors);
+        let mut whole = node;
+        whole.start = good.node.start;
+        whole
     }
 
     fn item_of(&mut self, id: Id, docs: Vec<String>) -> Option<Item> {
@@ -257,7 +307,7 @@ impl Lower<'_> {
                         found.formals.extend(self.formal(formal));
                     }
                 }
-                Rule::item_in => found.items.extend(self.item(child)),
+                Rule::item_in => self.item(child, &mut found.items),
                 _ => {}
             }
         }
@@ -292,9 +342,10 @@ impl Lower<'_> {
         let mut body = Vec::new();
         for (child, node) in self.arena.children(id) {
             if node.rule == Rule::stmt {
-                body.extend(self.statement(child));
+                self.statement(child, &mut body);
             }
         }
+        self.good = None;
         body
     }
 
@@ -304,12 +355,21 @@ impl Lower<'_> {
             .unwrap_or_default()
     }
 
-    fn statement(&mut self, id: Id) -> Option<Stmt> {
+    fn statement(&mut self, id: Id, body: &mut Vec<Stmt>) {
         let docs = self.docs(id);
-        let (child, node) = self.arena.children(id).find(|(_, n)| n.rule != Rule::doc)?;
-        match node.rule {
-            Rule::bad_stmt => recover::statement(self, node),
-            _ => self.statement_of(child, docs),
+        let Some((child, node)) = self.arena.children(id).find(|(_, n)| n.rule != Rule::doc) else {
+            return;
+        };
+        if node.rule == Rule::bad_stmt {
+            let node = self.joined(node, || {
+                body.pop();
+            });
+            body.extend(recover::statement(self, node));
+            self.good = None;
+        } else {
+            let errors = self.errors.len();
+            body.extend(self.statement_of(child, docs));
+            self.good = Some(Good::new(node, errors));
         }
     }
 
@@ -362,11 +422,22 @@ impl Lower<'_> {
         let mut arms = Vec::new();
         for (child, node) in self.arena.children(id) {
             match node.rule {
-                Rule::arm => arms.extend(self.arm(child)),
-                Rule::bad_arm => arms.extend(recover::arm(self, node)),
+                Rule::arm => {
+                    let errors = self.errors.len();
+                    arms.extend(self.arm(child));
+                    self.good = Some(Good::new(node, errors));
+                }
+                Rule::bad_arm => {
+                    let node = self.joined(node, || {
+                        arms.pop();
+                    });
+                    arms.extend(recover::arm(self, node));
+                    self.good = None;
+                }
                 _ => {}
             }
         }
+        self.good = None;
         arms
     }
 

@@ -68,11 +68,16 @@ pub fn item(lower: &mut Lower<'_>, node: Node, what: Fragment) -> Option<Item> {
     })
 }
 
-/// A broken statement: a field without its value where its name can be read.
-pub fn statement(lower: &mut Lower<'_>, node: Node) -> Option<Stmt> {
+/// A broken statement, or several if a separator was missing: a field without its value where its name can be read.
+pub fn statement(lower: &mut Lower<'_>, node: Node) -> Vec<Stmt> {
     if let Some((arena, text, map)) = repair(lower, node, Fragment::Statement) {
-        return inside(lower, &arena, &text, &map).lone_statement();
+        return inside(lower, &arena, &text, &map).lone_statements();
     }
+    field(lower, node).into_iter().collect()
+}
+
+/// A field whose value does not parse.
+fn field(lower: &Lower<'_>, node: Node) -> Option<Stmt> {
     let text = lower.source(node);
     let tokens = said(text);
     let start = node.start as usize;
@@ -90,7 +95,9 @@ pub fn statement(lower: &mut Lower<'_>, node: Node) -> Option<Stmt> {
         at += 1;
     }
     let (first, last) = (parts.first()?.span, parts.last()?.span);
-    if parts.len() == 1 && parts.first().is_some_and(|p| lex::is_reserved(&p.text)) {
+    let alone =
+        |p: &Name| lex::is_reserved(&p.text) || lex::STATEMENT_WORDS.contains(&p.text.as_str());
+    if parts.len() == 1 && parts.first().is_some_and(alone) {
         return None;
     }
     let end = tokens.last()?.end;
@@ -147,12 +154,13 @@ fn repair(lower: &mut Lower<'_>, node: Node, what: Fragment) -> Option<(Arena, S
     let mut text = lower.source(node).trim_end().to_owned();
     let mut map = Map::default().within(node.start as usize, lower.map);
     let mut line = usize::MAX;
+    let before = before(lower, node).map(str::to_owned);
     for _ in 0..TRIES {
         let failure = match tree::run(what.rule(), &text) {
             Ok(arena) => return Some((arena, text, map)),
             Err(failure) => failure,
         };
-        let found = advice::explain(&text, what, &failure);
+        let found = advice::explain(&text, what, &failure, before.as_deref());
         let at_line = text
             .get(..found.start)
             .unwrap_or("")
@@ -179,6 +187,13 @@ fn repair(lower: &mut Lower<'_>, node: Node, what: Fragment) -> Option<(Arena, S
     None
 }
 
+/// The last word before a fragment, if it is on the same line and does not separate.
+fn before<'a>(lower: &'a Lower<'_>, node: Node) -> Option<&'a str> {
+    let line = lower.text.get(..node.start as usize)?.rsplit('\n').next()?;
+    let last = said(line).pop()?.text(line);
+    (!matches!(last, "{" | "}" | "," | ";" | "=>")).then_some(last)
+}
+
 /// The walk over a repaired fragment.
 fn inside<'a>(
     lower: &'a mut Lower<'_>,
@@ -192,5 +207,6 @@ fn inside<'a>(
         map,
         bad_numbers: lower.bad_numbers,
         errors: lower.errors,
+        good: None,
     }
 }
