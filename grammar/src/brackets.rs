@@ -46,6 +46,8 @@ struct Opener {
     line: usize,
     /// Whether its line begins with `pipeline`.
     pipeline: bool,
+    /// Whether it is inside a value: a round or square bracket, or the brace of a record.
+    inside: bool,
 }
 
 /// Scans a text, and repairs a copy where that is needed.
@@ -303,7 +305,7 @@ impl<'a> Balancer<'a> {
             .filter(|(_, t)| t.kind == Kind::OpenText)
             .map(|(line, _)| *line)
             .collect();
-        let all_quiet = self.tokens.iter().any(|t| t.kind == Kind::OpenComment);
+        let mut before = "";
         let mut indent = 0;
         let mut pipeline = false;
         let mut line = usize::MAX;
@@ -322,18 +324,21 @@ impl<'a> Balancer<'a> {
                     indent,
                     line,
                     pipeline,
+                    inside: byte != b'{'
+                        || matches!(before, ":" | "=" | "(" | "[" | "," | "without"),
                 }),
                 Kind::Close(byte) => self.close(token, byte, first, indent),
                 _ => {}
             }
+            before = token.text(self.source);
             self.last = token.end;
+        }
+        // What is open where a comment swallows the rest may be closed in there.
+        if self.tokens.iter().any(|t| t.kind == Kind::OpenComment) {
+            self.quiet.extend(self.stack.iter().map(|o| o.line));
         }
         while !self.stack.is_empty() {
             self.unclosed();
-        }
-        if all_quiet {
-            let bracket = |e: &SyntaxError| e.code == "A0002" && e.label == OPENED;
-            self.scan.errors.retain(|e| !bracket(e));
         }
     }
 
@@ -375,7 +380,8 @@ impl<'a> Balancer<'a> {
             while word(i) == "." {
                 i += 2;
             }
-            word(i) == "=" && first.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            matches!(word(i), "=" | "=>")
+                && first.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         };
         let statement = match first {
             "until" | "expect" => second != "=" && second != ":",
@@ -388,13 +394,8 @@ impl<'a> Balancer<'a> {
             return;
         }
         while let Some(top) = self.stack.last() {
-            let over = match top.byte {
-                b'{' => {
-                    item && (indent < top.indent
-                        || indent == top.indent && !(inner && top.pipeline))
-                }
-                _ => true,
-            };
+            let left = indent < top.indent || indent == top.indent && !(inner && top.pipeline);
+            let over = top.inside || left && (item || indent > 0);
             if !over {
                 break;
             }
@@ -422,7 +423,7 @@ impl<'a> Balancer<'a> {
             self.stack.pop();
             return;
         }
-        let reach = |o: &&Opener| byte == b'}' || o.byte != b'{';
+        let reach = |o: &&Opener| byte == b'}' || o.inside;
         let found = self
             .stack
             .iter()
@@ -437,7 +438,7 @@ impl<'a> Balancer<'a> {
             return;
         }
         match self.stack.last().copied() {
-            Some(top) if byte != b'}' && top.byte != b'{' => {
+            Some(top) if byte != b'}' && top.inside && top.byte != b'{' => {
                 let right = char::from(partner(top.byte));
                 let mut e = error(
                     "A0002",
