@@ -1,3 +1,26 @@
-//! How a plan runs.
+//! How does a plan run?  Store, worker processes, the driver that starts them, convergence, failure policies, forecasts.
+//!
+//! The runtime receives a plan and a library; it sees no syntax and links no tensor library.
 
+mod board;
+pub mod converge;
+mod disk;
+mod driver;
+mod extent;
+mod forecast;
+pub mod inject;
+mod keep;
+mod keys;
+pub mod policy;
+pub mod record;
 pub mod report;
+mod status;
+pub mod store;
+mod words;
+mod worker;
+
+pub use driver::{Interrupt, Outcome, RunError, RunOptions, run};
+pub use forecast::{PartChange, forecast, why};
+pub use status::status;
+pub use store::{Store, StoreError};
+pub use worker::worker;

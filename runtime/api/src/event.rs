@@ -93,8 +93,10 @@ pub struct NodeStatus {
     pub stopped_by: Option<String>,
     /// Failure actions taken, in order.
     pub events: Vec<EventRecord>,
-    /// Content digest of its output checkpoint (or dataset).
+    /// Content digest of its final checkpoint (or dataset).
     pub checkpoint: Option<Digest>,
+    /// Content digests of what other nodes may take: `best`, `last`, `data`.
+    pub outputs: BTreeMap<String, Digest>,
     /// Its key, when its inputs are known.
     pub key: Option<Key>,
     /// Seconds of wall time spent in it, all attempts together.
@@ -213,6 +215,11 @@ pub enum RunEvent {
         id: NodeId,
         /// What and how.
         record: EventRecord,
+    },
+    /// Something about the run as a whole, as one line for people.
+    Note {
+        /// The line.
+        text: String,
     },
     /// A node is done, failed or skipped.
     Finished {

@@ -104,6 +104,7 @@ fn status(id: &str, kind: NodeKind, scored: Option<(f64, f64)>) -> NodeStatus {
         last: BTreeMap::new(),
         stopped_by: None,
         events: Vec::new(),
+        outputs: BTreeMap::new(),
         checkpoint: Some(Digest::of(id.as_bytes())),
         key: None,
         seconds: 130.0,

@@ -1,0 +1,644 @@
+//! What does the store say of each node of a plan?  The one reading that `run`, `status` and the forecast share.
+//!
+//! It writes nothing and starts nothing.
+
+use std::collections::HashMap;
+
+use align_plan::{Digest, Key, Node, NodeId, NodeKind, Part, Plan, key};
+use align_runtime_api::{Input, Library, NodeState, Stop};
+use align_schema::Port;
+
+use crate::converge::{History, first};
+use crate::extent::{self, Left};
+use crate::keys::Keys;
+use crate::record::{
+    Assignment, Done, Ending, Entry, Event, Logged, Manifest, Output, Point, Pos, Restore, Turn,
+};
+use crate::store::{NodeFolder, Store};
+use crate::words::{label, steps};
+
+/// A node that has come to its end, as far as this plan goes.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    /// Its result, if it has one.
+    pub done: Option<Done>,
+    /// Done, failed, skipped, or waiting when it was not asked for.
+    pub state: NodeState,
+    /// Why it failed or was skipped.
+    pub note: Option<String>,
+    /// It came from the store without work in this run.
+    pub reused: bool,
+    /// Its key, when its inputs are known.
+    pub key: Option<Key>,
+}
+
+/// What a node needs next.
+pub enum Look {
+    /// Something before it is not settled: its index.
+    Wait(usize),
+    /// It is settled.
+    Settled(Box<Settled>),
+    /// There is work.
+    Work(Box<Work>),
+}
+
+/// Work on a node.
+pub struct Work {
+    /// Its key.
+    pub key: Key,
+    /// Parts of the key.
+    pub parts: Vec<Part>,
+    /// Its inputs.
+    pub inputs: Vec<Input>,
+    /// Name of the result record.
+    pub extent: String,
+    /// What kind of work.
+    pub how: How,
+    /// Why the newest attempt gave up, if it did.
+    pub gave_up: Option<String>,
+}
+
+/// Where an attempt starts, and with what behind it.
+#[derive(Clone, Debug, Default)]
+pub struct Start {
+    /// Checkpoints, best candidate first.
+    pub resume: Vec<Restore>,
+    /// Changes of course so far.
+    pub turns: Vec<Turn>,
+    /// Failure actions so far.
+    pub events: Vec<align_runtime_api::EventRecord>,
+    /// Seconds spent so far.
+    pub spent: f64,
+    /// Why, for people; empty for a first start.
+    pub reason: String,
+}
+
+/// What kind of work.
+pub enum How {
+    /// From nothing.
+    Fresh,
+    /// From a checkpoint.
+    Resume(Start),
+    /// Earlier than the stored end, from a checkpoint or the start.
+    Back(Start),
+    /// Publish this result; nothing to train.
+    Cut(Box<Done>, String),
+    /// Evaluate the checkpoints of this result again.
+    Again(Box<Done>, String),
+    /// A worker is on this attempt.
+    Busy(u32),
+    /// An event of this attempt waits for its action.
+    Pending(u32, Event),
+}
+
+/// Reads a plan against a store.
+pub struct Board<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// The store.
+    pub store: &'a Store,
+    keys: Keys<'a>,
+    index: HashMap<&'a NodeId, usize>,
+    /// What is settled so far, by the node's index.
+    pub settled: Vec<Option<Settled>>,
+}
+
+enum Inputs {
+    Ready(Vec<Input>),
+    Wait(usize),
+    Never(String),
+}
+
+impl<'a> Board<'a> {
+    /// Nothing is settled yet.
+    pub fn new(plan: &'a Plan, store: &'a Store, library: &'a dyn Library, numeric: &str) -> Self {
+        Self {
+            plan,
+            store,
+            keys: Keys::new(store, library, numeric),
+            index: plan
+                .nodes
+                .iter()
+                .enumerate()
+                .map(|(i, n)| (&n.id, i))
+                .collect(),
+            settled: plan.nodes.iter().map(|_| None).collect(),
+        }
+    }
+
+    /// Index of a node.
+    pub fn find(&self, id: &NodeId) -> Option<usize> {
+        self.index.get(id).copied()
+    }
+
+    fn node(&self, i: usize) -> Option<&'a Node> {
+        self.plan.nodes.get(i)
+    }
+
+    fn settled_at(&self, i: usize) -> Option<&Settled> {
+        self.settled.get(i).and_then(Option::as_ref)
+    }
+
+    /// What node `i` needs next.  `force` looks past results and attempts.
+    pub fn look(&self, i: usize, force: bool) -> Look {
+        let Some(node) = self.node(i) else {
+            return never("there is no such node".into());
+        };
+        match self.gate(node) {
+            Gate::Open => {}
+            Gate::Wait(j) => return Look::Wait(j),
+            Gate::Closed(why) => return never(why),
+        }
+        if node.kind == NodeKind::Sequence {
+            return self.sequence(node);
+        }
+        let inputs = match self.inputs(node) {
+            Inputs::Ready(inputs) => inputs,
+            Inputs::Wait(j) => return Look::Wait(j),
+            Inputs::Never(why) => return never(why),
+        };
+        let digests: Vec<Digest> = inputs.iter().map(|i| i.digest.clone()).collect();
+        let parts = match self.keys.parts(node, &digests) {
+            Ok(parts) => parts,
+            Err(note) => {
+                return Look::Settled(Box::new(Settled {
+                    done: None,
+                    state: NodeState::Failed,
+                    note: Some(note),
+                    reused: false,
+                    key: None,
+                }));
+            }
+        };
+        let key = key(&parts);
+        let folder = self.store.node(&key);
+        let extent = extent::name(&extent::extent(node));
+        let work = |how, gave_up| {
+            Look::Work(Box::new(Work {
+                key: key.clone(),
+                parts: parts.clone(),
+                inputs: inputs.clone(),
+                extent: extent.clone(),
+                how,
+                gave_up,
+            }))
+        };
+        if force {
+            return match folder.attempts().last() {
+                Some(n) if folder.held(*n) => work(How::Busy(*n), None),
+                _ => work(How::Fresh, None),
+            };
+        }
+        let intact = |done: &Done| {
+            let outputs = done.best.iter().chain(&done.last);
+            self.store.has(outputs.flat_map(|o| o.files.values()))
+        };
+        if let Some(done) = folder.done(&extent).ok().flatten().filter(&intact) {
+            return reused(done, key);
+        }
+        let (unfinished, gave_up) = newest(self.store, &folder, node, &extent);
+        if let Some(how) = unfinished {
+            return work(how, gave_up);
+        }
+        for done in folder.all_done().into_iter().filter(|d| intact(d)) {
+            let start = |from: Option<&Output>, reason| self.start(&done, from, reason);
+            return match extent::replay(node, &done) {
+                Left::Nothing => reused(done, key),
+                Left::Cut { done, reason } => work(How::Cut(done, reason), None),
+                Left::Reevaluate(why) => work(How::Again(Box::new(done), why), None),
+                Left::Resume(why) => work(How::Resume(start(done.last.as_ref(), why)), None),
+                Left::Back { from, reason } => work(How::Back(start(from.as_ref(), reason)), None),
+            };
+        }
+        work(How::Fresh, gave_up)
+    }
+
+    /// A start from a checkpoint of a result.
+    fn start(&self, done: &Done, from: Option<&Output>, reason: String) -> Start {
+        let at = from.map(|o| o.at).unwrap_or_default();
+        let manifest = from.and_then(|o| o.manifest.clone());
+        let turns = manifest
+            .as_ref()
+            .and_then(|m| self.store.get_record::<Manifest>(m).ok())
+            .map(|m| m.progress.turns)
+            .unwrap_or_default();
+        let share = if done.at.step > 0 {
+            at.step as f64 / done.at.step as f64
+        } else {
+            0.0
+        };
+        let mut older: Vec<&Output> = done
+            .kept
+            .iter()
+            .filter(|o| o.at.step < at.step && o.manifest.is_some())
+            .collect();
+        older.sort_by_key(|o| std::cmp::Reverse(o.at.step));
+        let restore = |o: &Output| {
+            Some(Restore {
+                manifest: o.manifest.clone()?,
+                at: o.at,
+                seconds: done.trained * share,
+            })
+        };
+        Start {
+            resume: from.into_iter().chain(older).filter_map(restore).collect(),
+            turns,
+            events: done
+                .events
+                .iter()
+                .filter(|e| e.step <= at.step)
+                .cloned()
+                .collect(),
+            spent: done.seconds,
+            reason,
+        }
+    }
+
+    fn inputs(&self, node: &Node) -> Inputs {
+        let mut out = Vec::with_capacity(node.needs.len());
+        for need in &node.needs {
+            let Some(j) = self.find(&need.node) else {
+                return Inputs::Never(format!(
+                    "needs `{}`, which the plan does not have",
+                    need.node
+                ));
+            };
+            let Some(settled) = self.settled_at(j) else {
+                return Inputs::Wait(j);
+            };
+            let name = self.node(j).map(label).unwrap_or_default();
+            let output = settled.done.as_ref().and_then(|d| d.output(&need.port));
+            let Some((output, digest)) = output.and_then(|o| Some((o, o.digest.clone()?))) else {
+                let why = match (settled.state, &need.port) {
+                    (NodeState::Failed, _) => "failed".into(),
+                    (NodeState::Skipped, _) => "was skipped".into(),
+                    (NodeState::Done, Port::At(n)) => {
+                        format!("kept no checkpoint at {}", steps(*n))
+                    }
+                    (NodeState::Done, port) => format!("has no `{port}`"),
+                    _ => "was not run".into(),
+                };
+                return Inputs::Never(format!("needs `{name}`, which {why}"));
+            };
+            out.push(Input {
+                need: need.clone(),
+                kind: self.node(j).map_or(NodeKind::Stage, |n| n.kind),
+                digest,
+                files: output
+                    .files
+                    .iter()
+                    .map(|(name, d)| (name.clone(), self.store.blob(d)))
+                    .collect(),
+                metrics: output.metrics.clone(),
+            });
+        }
+        Inputs::Ready(out)
+    }
+
+    /// Last members of the rounds of a sequence, in order.
+    fn members(&self, sequence: &Node) -> Vec<usize> {
+        sequence
+            .needs
+            .iter()
+            .filter_map(|n| self.find(&n.node))
+            .collect()
+    }
+
+    /// Rounds that are settled with a result, as points of the carried metric; and the first member that is not settled.
+    fn rounds(&self, sequence: &Node, upto: usize) -> (Vec<(Point, Output, usize)>, Option<usize>) {
+        let mut out = Vec::new();
+        for (k, j) in self.members(sequence).into_iter().take(upto).enumerate() {
+            let Some(settled) = self.settled_at(j) else {
+                return (out, Some(j));
+            };
+            let port = sequence
+                .carry
+                .as_ref()
+                .map_or(Port::Best, |c| c.port.clone());
+            let Some(output) = settled.done.as_ref().and_then(|d| d.output(&port)) else {
+                break;
+            };
+            let at = Pos {
+                step: k as u64 + 1,
+                env_steps: 0,
+            };
+            let point = Point {
+                at,
+                metrics: output.metrics.clone(),
+            };
+            out.push((point, output.clone(), j));
+        }
+        (out, None)
+    }
+
+    /// The round after which a sequence's rule held, with the reason.
+    fn verdict(sequence: &Node, points: &[Point]) -> Option<(usize, String)> {
+        let rule = sequence.until.as_ref()?;
+        first(rule, &History::rounds(points)).map(|(i, why)| (i + 1, why))
+    }
+
+    fn gate(&self, node: &Node) -> Gate {
+        let Some(gate) = &node.gate else {
+            return Gate::Open;
+        };
+        let Some(sequence) = self.find(&gate.sequence).and_then(|j| self.node(j)) else {
+            return Gate::Open;
+        };
+        let before = gate.round.saturating_sub(1) as usize;
+        let (rounds, open) = self.rounds(sequence, before);
+        let points: Vec<Point> = rounds.into_iter().map(|r| r.0).collect();
+        if let Some((round, why)) = Self::verdict(sequence, &points) {
+            return Gate::Closed(format!(
+                "{} stopped after round {round}: {why}",
+                sequence.name
+            ));
+        }
+        match open {
+            Some(j) => Gate::Wait(j),
+            None if points.len() < before => Gate::Closed(format!(
+                "round {} of {} has no result",
+                points.len() + 1,
+                sequence.name
+            )),
+            None => Gate::Open,
+        }
+    }
+
+    /// A sequence is a choice among its rounds: made anew each time, never stored.
+    fn sequence(&self, node: &Node) -> Look {
+        let total = self.members(node).len();
+        let (rounds, open) = self.rounds(node, total);
+        let points: Vec<Point> = rounds.iter().map(|r| r.0.clone()).collect();
+        let verdict = Self::verdict(node, &points);
+        if let (Some(j), None) = (open, &verdict) {
+            return Look::Wait(j);
+        }
+        // Members of later rounds settle as skipped only after the verdict; wait for them, so that nothing is left over.
+        if let Some(j) = self
+            .members(node)
+            .into_iter()
+            .find(|j| self.settled_at(*j).is_none())
+        {
+            return Look::Wait(j);
+        }
+        let Some((_, last, _)) = rounds.last() else {
+            return never("no round has a result".into());
+        };
+        let best = node
+            .carry
+            .as_ref()
+            .filter(|c| c.port == Port::Best)
+            .and_then(|carry| {
+                rounds
+                    .iter()
+                    .filter_map(|r| Some((*r.1.metrics.get(&carry.metric)?, &r.1)))
+                    .filter(|(v, _)| v.is_finite())
+                    .reduce(|a, b| {
+                        if crate::converge::gain(carry.better, b.0, a.0) > 0.0 {
+                            b
+                        } else {
+                            a
+                        }
+                    })
+                    .map(|(_, o)| o.clone())
+            });
+        let stop = match verdict {
+            Some((round, why)) => Stop::Rule(format!("{why}, after round {round}")),
+            None => Stop::Budget {
+                limit: if total == 1 {
+                    "1 round".into()
+                } else {
+                    format!("{total} rounds")
+                },
+                clock: false,
+            },
+        };
+        let reused = rounds
+            .iter()
+            .all(|r| self.settled_at(r.2).is_some_and(|s| s.reused));
+        let done = Done {
+            version: Done::VERSION,
+            id: node.id.clone(),
+            kind: node.kind,
+            extent: extent::extent(node),
+            skipped: false,
+            stop: Some(stop),
+            at: Pos {
+                step: rounds.len() as u64,
+                env_steps: 0,
+            },
+            last_env: 0,
+            samples: 0,
+            best: best.or_else(|| Some(last.clone())),
+            last: Some(last.clone()),
+            kept: Vec::new(),
+            history: points,
+            curve: crate::record::Curve::default(),
+            events: Vec::new(),
+            seconds: 0.0,
+            trained: 0.0,
+            note: None,
+        };
+        Look::Settled(Box::new(Settled {
+            done: Some(done),
+            state: NodeState::Done,
+            note: None,
+            reused,
+            key: None,
+        }))
+    }
+}
+
+enum Gate {
+    Open,
+    Wait(usize),
+    Closed(String),
+}
+
+fn never(note: String) -> Look {
+    Look::Settled(Box::new(Settled {
+        done: None,
+        state: NodeState::Skipped,
+        note: Some(note),
+        reused: true,
+        key: None,
+    }))
+}
+
+fn reused(done: Done, key: Key) -> Look {
+    Look::Settled(Box::new(settle(done, Some(key), true)))
+}
+
+/// A node with a result.
+pub fn settle(done: Done, key: Option<Key>, reused: bool) -> Settled {
+    Settled {
+        state: if done.skipped {
+            NodeState::Skipped
+        } else {
+            NodeState::Done
+        },
+        note: done.note.clone(),
+        done: Some(done),
+        reused,
+        key,
+    }
+}
+
+/// Checkpoints of an attempt, newest first, then those that it started from.
+pub fn candidates(assignment: &Assignment, entries: &[Entry]) -> Vec<Restore> {
+    let mut out: Vec<Restore> = entries
+        .iter()
+        .rev()
+        .filter_map(|e| match e {
+            Entry::Kept {
+                at,
+                manifest,
+                seconds,
+                ..
+            } => Some(Restore {
+                manifest: manifest.clone(),
+                at: *at,
+                seconds: *seconds,
+            }),
+            _ => None,
+        })
+        .collect();
+    for restore in &assignment.resume {
+        if !out.iter().any(|r| r.manifest == restore.manifest) {
+            out.push(restore.clone());
+        }
+    }
+    out
+}
+
+/// Seconds that an attempt took, as far as its journal says.
+pub fn took(entries: &[Entry]) -> f64 {
+    entries
+        .iter()
+        .rev()
+        .find_map(|e| match e {
+            Entry::Beat { seconds, .. } | Entry::Ended { seconds, .. } => Some(*seconds),
+            _ => None,
+        })
+        .unwrap_or(0.0)
+}
+
+/// What the newest attempt left to do, if it is of this extent or nothing is finished yet; and why it gave up.
+fn newest(
+    store: &Store,
+    folder: &NodeFolder,
+    node: &Node,
+    extent: &str,
+) -> (Option<How>, Option<String>) {
+    let Some(n) = folder.attempts().last().copied() else {
+        return (None, None);
+    };
+    if folder.held(n) {
+        return (Some(How::Busy(n)), None);
+    }
+    let Ok(Some(assignment)) = folder.assignment(n) else {
+        return (None, None);
+    };
+    let entries = folder.entries(n).unwrap_or_default();
+    let log = folder.log().unwrap_or_default();
+    if log
+        .iter()
+        .any(|l| matches!(l, Logged::Forced { attempt } if *attempt >= n))
+    {
+        return (None, None);
+    }
+    let finished = entries.iter().any(|e| {
+        matches!(
+            e,
+            Entry::Ended {
+                ending: Ending::Done,
+                ..
+            }
+        )
+    });
+    // A finished attempt has its result elsewhere, and one at another extent is older news than a result.
+    let others = !folder.all_done().is_empty();
+    if finished || (others && assignment.extent != extent) {
+        return (None, None);
+    }
+    let gave_up = log.iter().rev().find_map(|l| match l {
+        Logged::GaveUp { note, attempt, .. } if *attempt >= n => Some(note.clone()),
+        _ => None,
+    });
+    let handled = log.iter().rev().find_map(|l| match l {
+        Logged::Handled {
+            record,
+            turn,
+            resume,
+            ..
+        } if record.attempt == n => Some((record, turn, resume)),
+        _ => None,
+    });
+    let mut start = Start {
+        resume: Vec::new(),
+        turns: assignment.turns.clone(),
+        events: assignment.events.clone(),
+        spent: assignment.spent + took(&entries),
+        reason: String::new(),
+    };
+    match handled {
+        Some((record, turn, resume)) => {
+            start.resume.clone_from(resume);
+            start.turns.extend(turn.clone());
+            start.events.push(record.clone());
+            start.reason = format!("{} at {}", record.event, steps(record.step));
+        }
+        None => {
+            let ended = entries.iter().rev().find_map(|e| match e {
+                Entry::Ended {
+                    ending: Ending::Event(event),
+                    ..
+                } => Some(event.clone()),
+                _ => None,
+            });
+            if let (Some(event), None) = (ended, &gave_up) {
+                return (Some(How::Pending(n, event)), None);
+            }
+            start.resume = candidates(&assignment, &entries);
+        }
+    }
+    fit(store, node, &assignment, &mut start);
+    if start.reason.is_empty() {
+        let at = start.resume.first().map_or(0, |r| r.at.step);
+        let word = if gave_up.is_some() {
+            "failed"
+        } else {
+            "interrupted"
+        };
+        start.reason = format!("{word}, goes on from {}", steps(at));
+    }
+    (Some(How::Resume(start)), gave_up)
+}
+
+/// When budget or rule were shortened since, checkpoints beyond their end must not be used.
+fn fit(store: &Store, node: &Node, assignment: &Assignment, start: &mut Start) {
+    if extent::extent(node) == extent::extent(&assignment.job.node) {
+        return;
+    }
+    let limit = node
+        .budget
+        .iter()
+        .flat_map(|b| &b.any)
+        .filter(|q| q.dim == align_schema::Dim::Steps)
+        .map(|q| q.amount as u64)
+        .min()
+        .unwrap_or(u64::MAX);
+    let fires = start
+        .resume
+        .first()
+        .and_then(|r| store.get_record::<Manifest>(&r.manifest).ok())
+        .and_then(|m| {
+            let history =
+                extent::counted(&m.progress.history, node.need("from").is_none()).to_vec();
+            let (i, _) = first(node.until.as_ref()?, &History::evals(&history))?;
+            history.get(i).map(|p| p.at.step)
+        })
+        .unwrap_or(u64::MAX);
+    let end = limit.min(fires);
+    start.resume.retain(|r| r.at.step <= end);
+}

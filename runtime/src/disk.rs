@@ -1,0 +1,126 @@
+//! How do bytes reach the disk?  Every write of the runtime goes through here, so that a simulated disk can stand in its place.
+//!
+//! Nothing here knows what the bytes mean.  A failed fsync is never repeated: the kernel may have forgotten the dirty pages, so
+//! the error goes up and the process that saw it stops.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+static COUNTER: AtomicU64 = AtomicU64::new(0);
+
+/// Makes a folder and those above it.
+pub fn make_dirs(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path)
+}
+
+/// Makes one folder that must not exist; false when it does.
+pub fn claim_dir(path: &Path) -> io::Result<bool> {
+    match fs::create_dir(path) {
+        Ok(()) => {
+            if let Some(parent) = path.parent() {
+                sync_dir(parent)?;
+            }
+            Ok(true)
+        }
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
+/// Makes a folder's entries durable.
+pub fn sync_dir(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// A name in `tmp` that no other process uses; it starts with our process id, so that strays can be told.
+fn temporary(tmp: &Path) -> PathBuf {
+    let n = COUNTER.fetch_add(1, Ordering::Relaxed);
+    tmp.join(format!("{}-{n}", std::process::id()))
+}
+
+fn write_temporary(tmp: &Path, bytes: &[u8], durable: bool) -> io::Result<PathBuf> {
+    let path = temporary(tmp);
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&path)?;
+    let written = file
+        .write_all(bytes)
+        .and_then(|()| if durable { file.sync_all() } else { Ok(()) });
+    if let Err(e) = written {
+        // The file is useless now; that it may stay behind is harmless.
+        let _ = fs::remove_file(&path);
+        return Err(e);
+    }
+    Ok(path)
+}
+
+/// Puts files in place so that each is there whole or not at all, and durable when this returns.
+pub fn publish(tmp: &Path, files: &[(PathBuf, &[u8])]) -> io::Result<()> {
+    let mut folders: Vec<&Path> = Vec::new();
+    let mut moves = Vec::with_capacity(files.len());
+    for (path, bytes) in files {
+        moves.push((write_temporary(tmp, bytes, true)?, path));
+    }
+    for (from, to) in moves {
+        fs::rename(from, to)?;
+        if let Some(parent) = to.parent()
+            && !folders.contains(&parent)
+        {
+            folders.push(parent);
+        }
+    }
+    for folder in folders {
+        sync_dir(folder)?;
+    }
+    Ok(())
+}
+
+/// Puts a file in place whole, without waiting for the disk: for what can be made again.
+pub fn place(tmp: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let from = write_temporary(tmp, bytes, false)?;
+    fs::rename(from, path)
+}
+
+/// Opens a file for appending, cut to `len` first.
+pub fn open_append(path: &Path, len: u64) -> io::Result<File> {
+    let file = OpenOptions::new().append(true).create(true).open(path)?;
+    if file.metadata()?.len() > len {
+        file.set_len(len)?;
+        file.sync_all()?;
+    }
+    Ok(file)
+}
+
+/// Opens (or makes) a file that only serves as a lock.
+pub fn open_lock(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+}
+
+/// Replaces the contents of an open lock file: who holds it, for people.
+pub fn sign_lock(file: &mut File, text: &str) -> io::Result<()> {
+    use std::io::Seek;
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(text.as_bytes())
+}
+
+/// A plain file for a child's error output.
+pub fn create(path: &Path) -> io::Result<File> {
+    File::create(path)
+}
+
+/// Removes a file; that it is gone already is fine.
+pub fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
+}

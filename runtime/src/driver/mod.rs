@@ -1,0 +1,524 @@
+//! Look at the store, decide, start what is ready: the one loop of a run.
+//!
+//! `advance` may be called at any time, any number of times: all it knows is in the store and in the list of children.  What a stage
+//! does is the worker's; what an event leads to is the policy's.
+
+mod handle;
+mod start;
+mod watch;
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use align_plan::{FailScope, NodeId, NodeKind, Plan, VERSION};
+use align_runtime_api::{Library, NodeState, NodeStatus, RunEvent};
+
+use crate::board::{Board, How, Look, Settled, Start, Work};
+use crate::inject::Fault;
+use crate::store::{Store, StoreError};
+use crate::words::label;
+use watch::Running;
+
+/// Counts requests to stop; the first asks for checkpoints, the second stops at once.
+#[derive(Clone, Debug, Default)]
+pub struct Interrupt(Arc<AtomicUsize>);
+
+impl Interrupt {
+    /// Counts SIGINT and SIGTERM of this process from now on.
+    pub fn listen() -> std::io::Result<Self> {
+        let interrupt = Self::default();
+        let count = interrupt.clone();
+        let mut signals = signal_hook::iterator::Signals::new([
+            signal_hook::consts::SIGINT,
+            signal_hook::consts::SIGTERM,
+        ])?;
+        std::thread::spawn(move || {
+            for _ in signals.forever() {
+                count.raise();
+            }
+        });
+        Ok(interrupt)
+    }
+    /// One more request.
+    pub fn raise(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+    fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// How to run.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// Workers at a time.
+    pub jobs: usize,
+    /// Start only these nodes (names or ids); others come from the store or not at all.
+    pub only: Vec<String>,
+    /// Start only these nodes and those that they need.
+    pub until: Vec<String>,
+    /// Run these again, whatever the store has.
+    pub force: Vec<String>,
+    /// A failure stops only what needs the failed node, whatever the file says.
+    pub keep_going: bool,
+    /// Any failure stops everything.
+    pub fail_fast: bool,
+    /// Faults to make, for tests; when empty, those of the variable `ALIGN_INJECT`.
+    pub faults: Vec<Fault>,
+    /// The worker's command line before `KEY --store DIR --attempt N`.
+    pub worker: Vec<OsString>,
+    /// Requests to stop.
+    pub interrupt: Interrupt,
+    /// Wait while another run is at work on the store; otherwise that is an error.
+    pub wait: bool,
+    /// Numeric class, part of every key.
+    pub numeric: String,
+    /// Device for workers.
+    pub device: String,
+    /// A worker that says nothing for so long raises `timeout`, where a node has an arm for it.
+    pub stall: Duration,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        let program = std::env::current_exe().map_or_else(|_| "align".into(), OsString::from);
+        Self {
+            jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            only: Vec::new(),
+            until: Vec::new(),
+            force: Vec::new(),
+            keep_going: false,
+            fail_fast: false,
+            faults: Vec::new(),
+            worker: vec![program, "worker".into()],
+            interrupt: Interrupt::default(),
+            wait: true,
+            numeric: "cpu-f32".into(),
+            device: "cpu".into(),
+            stall: Duration::from_secs(30 * 60),
+        }
+    }
+}
+
+/// Why a run could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The plan is of another version.
+    #[error(
+        "the plan has version {found}, this tool reads version {VERSION}: write it again with `align plan`"
+    )]
+    Version {
+        /// Its version.
+        found: u32,
+    },
+    /// An option names no node.
+    #[error("no node is called `{name}`: `align status` lists them")]
+    NoNode {
+        /// As given.
+        name: String,
+    },
+    /// A fault that cannot be read.
+    #[error("{0}")]
+    Fault(String),
+    /// A worker cannot be started.
+    #[error("cannot start the worker `{command}`: {source}")]
+    Spawn {
+        /// The program.
+        command: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// What a run came to.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Every node, in the plan's order.
+    pub nodes: Vec<NodeStatus>,
+    /// Nodes that came from the store.
+    pub reused: usize,
+    /// Attempts that were started.
+    pub started: usize,
+    /// Nodes that failed.
+    pub failed: Vec<NodeId>,
+    /// It was asked to stop.
+    pub interrupted: bool,
+    /// Wall time.
+    pub seconds: f64,
+}
+
+impl Outcome {
+    /// Exit status of the command: 0, 3 (a node failed) or 130 (interrupted).
+    pub fn exit_code(&self) -> u8 {
+        if self.interrupted {
+            130
+        } else if self.failed.is_empty() {
+            0
+        } else {
+            3
+        }
+    }
+}
+
+/// A node that waits before its next attempt.
+struct Delayed {
+    node: usize,
+    due: Instant,
+    work: Box<Work>,
+    start: Start,
+}
+
+struct Driver<'a> {
+    plan: &'a Plan,
+    store: &'a Store,
+    options: &'a RunOptions,
+    board: Board<'a>,
+    on_event: &'a mut dyn FnMut(RunEvent),
+    faults: Vec<Fault>,
+    wanted: Vec<bool>,
+    forced: BTreeSet<usize>,
+    running: Vec<Running>,
+    delayed: Vec<Delayed>,
+    /// Workers of an earlier run that are still ending: node, attempt, since when.
+    orphans: Vec<(usize, u32, Instant)>,
+    /// Lanes that a failure stopped, with the reason.
+    dead: Vec<(String, String)>,
+    all_dead: Option<String>,
+    stopping: usize,
+    started: usize,
+    changed: bool,
+}
+
+/// Runs a plan until nothing is left to do.
+pub fn run(
+    plan: &Plan,
+    store: &Store,
+    library: &dyn Library,
+    options: &RunOptions,
+    on_event: &mut dyn FnMut(RunEvent),
+) -> Result<Outcome, RunError> {
+    let begun = Instant::now();
+    if plan.version != VERSION {
+        return Err(RunError::Version {
+            found: plan.version,
+        });
+    }
+    let faults = if options.faults.is_empty() {
+        let text = std::env::var("ALIGN_INJECT").unwrap_or_default();
+        crate::inject::parse(&text).map_err(RunError::Fault)?
+    } else {
+        options.faults.clone()
+    };
+    let wanted = wanted(plan, options)?;
+    let forced = named(plan, &options.force)?;
+    let Some(_lock) = lock(store, options, on_event)? else {
+        return Ok(untouched(plan, begun));
+    };
+    let mut driver = Driver {
+        plan,
+        store,
+        options,
+        board: Board::new(plan, store, library, &options.numeric),
+        on_event,
+        faults,
+        wanted,
+        forced,
+        running: Vec::new(),
+        delayed: Vec::new(),
+        orphans: Vec::new(),
+        dead: Vec::new(),
+        all_dead: None,
+        stopping: 0,
+        started: 0,
+        changed: true,
+    };
+    driver.work()?;
+    Ok(driver.outcome(begun))
+}
+
+/// A run that was interrupted while it waited for its turn.
+fn untouched(plan: &Plan, begun: Instant) -> Outcome {
+    let blank = |n| crate::status::blank(n, NodeState::Waiting);
+    Outcome {
+        nodes: plan.nodes.iter().map(blank).collect(),
+        reused: 0,
+        started: 0,
+        failed: Vec::new(),
+        interrupted: true,
+        seconds: begun.elapsed().as_secs_f64(),
+    }
+}
+
+fn lock(
+    store: &Store,
+    options: &RunOptions,
+    on_event: &mut dyn FnMut(RunEvent),
+) -> Result<Option<crate::store::DriverLock>, RunError> {
+    let mut told = false;
+    loop {
+        match store.lock() {
+            Ok(lock) => return Ok(Some(lock)),
+            Err(e @ StoreError::Busy { .. }) if options.wait => {
+                if !told {
+                    on_event(RunEvent::Note {
+                        text: format!("{e}: waiting for it to end"),
+                    });
+                    told = true;
+                }
+                if options.interrupt.count() > 0 {
+                    return Ok(None);
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            Err(e) => return Err(e.into()),
+        }
+    }
+}
+
+fn named(plan: &Plan, names: &[String]) -> Result<BTreeSet<usize>, RunError> {
+    let mut out = BTreeSet::new();
+    for name in names {
+        let before = out.len();
+        let found = plan.nodes.iter().enumerate();
+        out.extend(
+            found
+                .filter(|(_, n)| n.id.0 == *name || n.name == *name)
+                .map(|(i, _)| i),
+        );
+        if out.len() == before
+            && !plan
+                .nodes
+                .iter()
+                .any(|n| n.id.0 == *name || n.name == *name)
+        {
+            return Err(RunError::NoNode { name: name.clone() });
+        }
+    }
+    Ok(out)
+}
+
+fn wanted(plan: &Plan, options: &RunOptions) -> Result<Vec<bool>, RunError> {
+    if options.only.is_empty() && options.until.is_empty() {
+        return Ok(vec![true; plan.nodes.len()]);
+    }
+    let mut wanted = named(plan, &options.only)?;
+    let goals = named(plan, &options.until)?;
+    let mut ids: BTreeSet<&NodeId> = BTreeSet::new();
+    // Nodes stand after what they need, so one pass from the end finds all ancestors.
+    for (i, node) in plan.nodes.iter().enumerate().rev() {
+        if goals.contains(&i) || ids.contains(&node.id) {
+            wanted.insert(i);
+            ids.extend(node.needs.iter().map(|n| &n.node));
+            ids.extend(node.gate.iter().map(|g| &g.sequence));
+        }
+    }
+    Ok((0..plan.nodes.len()).map(|i| wanted.contains(&i)).collect())
+}
+
+impl Driver<'_> {
+    fn work(&mut self) -> Result<(), RunError> {
+        loop {
+            self.heed_interrupts();
+            self.poll()?;
+            self.wake()?;
+            if self.changed {
+                self.changed = false;
+                self.advance()?;
+                continue;
+            }
+            let idle = self.running.is_empty() && self.orphans.is_empty();
+            if idle && (self.delayed.is_empty() || self.stopping > 0) {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Settles what can be settled and starts what is ready.
+    fn advance(&mut self) -> Result<(), RunError> {
+        let lanes = self.active_lanes();
+        for i in 0..self.plan.nodes.len() {
+            let Some(node) = self.plan.nodes.get(i) else {
+                continue;
+            };
+            if self.board.settled.get(i).is_none_or(Option::is_some) || self.is_busy(i) {
+                continue;
+            }
+            match self.board.look(i, self.forced.contains(&i)) {
+                Look::Wait(_) => {}
+                Look::Settled(settled) => self.settle(i, *settled),
+                Look::Work(work) => {
+                    if let Some(why) = self.forbidden(i) {
+                        self.settle(i, put_aside(why, &work));
+                    } else if self.stopping == 0
+                        && (lanes.contains(&node.lane) || matches!(work.how, How::Cut(..)))
+                        && !self.running.iter().any(|r| r.key == work.key)
+                    {
+                        self.begin(i, work)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn is_busy(&self, i: usize) -> bool {
+        self.running.iter().any(|r| r.node == i)
+            || self.delayed.iter().any(|d| d.node == i)
+            || self.orphans.iter().any(|o| o.0 == i)
+    }
+
+    /// Why a node must not start: state and reason.
+    fn forbidden(&self, i: usize) -> Option<(NodeState, String)> {
+        let node = self.plan.nodes.get(i)?;
+        if !self.wanted.get(i).copied().unwrap_or(true) {
+            return Some((NodeState::Waiting, "not asked for".into()));
+        }
+        if let Some(why) = &self.all_dead {
+            return Some((NodeState::Skipped, why.clone()));
+        }
+        self.dead
+            .iter()
+            .find(|(lane, _)| *lane == node.lane)
+            .map(|(_, why)| (NodeState::Skipped, why.clone()))
+    }
+
+    /// The first lanes with something left, as many as may be at work together.
+    fn active_lanes(&self) -> BTreeSet<String> {
+        let most = match self.plan.parallel {
+            0 => usize::MAX,
+            n => n as usize,
+        };
+        let mut out = BTreeSet::new();
+        for lane in &self.plan.lanes {
+            let open = self.plan.nodes.iter().zip(&self.board.settled);
+            if out.len() < most
+                && open
+                    .into_iter()
+                    .any(|(n, s)| n.lane == lane.id && s.is_none())
+            {
+                out.insert(lane.id.clone());
+            }
+        }
+        out
+    }
+
+    fn settle(&mut self, i: usize, settled: Settled) {
+        let Some(node) = self.plan.nodes.get(i) else {
+            return;
+        };
+        let status = crate::status::of(node, &settled);
+        let fresh = !settled.reused;
+        if node.kind == NodeKind::Sequence && fresh {
+            if let Some(stop) = &status.stopped_by {
+                self.decision(i, format!("{} ended: {stop}", label(node)));
+            }
+        } else if settled.done.is_none()
+            && settled.state == NodeState::Skipped
+            && let Some(note) = &settled.note
+        {
+            self.decision(i, format!("{} is skipped: {note}", label(node)));
+        }
+        let reused = settled.reused && settled.done.is_some();
+        if let Some(key) = &settled.key {
+            // Only for explaining later misses.
+            let _ = self.store.name(&self.plan.file, &node.id.0, &key.0.0);
+        }
+        self.forced.remove(&i);
+        if let Some(slot) = self.board.settled.get_mut(i) {
+            *slot = Some(settled);
+        }
+        self.changed = true;
+        (self.on_event)(RunEvent::Finished {
+            status: Box::new(status),
+            reused,
+        });
+    }
+
+    fn decision(&mut self, i: usize, text: String) {
+        if let Some(node) = self.plan.nodes.get(i) {
+            (self.on_event)(RunEvent::Decision {
+                id: node.id.clone(),
+                text,
+            });
+        }
+    }
+
+    /// A node gave up: what else stops.
+    fn fail(&mut self, i: usize, scope: FailScope, note: String, work: &Work) {
+        let Some(node) = self.plan.nodes.get(i) else {
+            return;
+        };
+        let why = format!("`{}` failed", label(node));
+        let scope = match scope {
+            _ if self.options.fail_fast => FailScope::Sweep,
+            _ if self.options.keep_going => FailScope::Stage,
+            scope => scope,
+        };
+        match scope {
+            FailScope::Stage => {}
+            FailScope::Lane => {
+                self.dead
+                    .push((node.lane.clone(), format!("{why}, which ends the lane")));
+                self.terminate(Some(&node.lane));
+            }
+            FailScope::Sweep => {
+                self.all_dead = Some(format!("{why}, which ends the run"));
+                self.terminate(None);
+            }
+        }
+        self.settle(
+            i,
+            Settled {
+                done: None,
+                state: NodeState::Failed,
+                note: Some(note),
+                reused: false,
+                key: Some(work.key.clone()),
+            },
+        );
+    }
+
+    fn outcome(self, begun: Instant) -> Outcome {
+        let mut nodes = Vec::with_capacity(self.plan.nodes.len());
+        let (mut reused, mut failed) = (0, Vec::new());
+        for (node, settled) in self.plan.nodes.iter().zip(&self.board.settled) {
+            let Some(settled) = settled else {
+                nodes.push(crate::status::blank(node, NodeState::Waiting));
+                continue;
+            };
+            if settled.reused && settled.done.is_some() {
+                reused += 1;
+            }
+            if settled.state == NodeState::Failed {
+                failed.push(node.id.clone());
+            }
+            nodes.push(crate::status::of(node, settled));
+        }
+        Outcome {
+            nodes,
+            reused,
+            started: self.started,
+            failed,
+            interrupted: self.stopping > 0,
+            seconds: begun.elapsed().as_secs_f64(),
+        }
+    }
+}
+
+/// A node that is not to start.
+fn put_aside((state, why): (NodeState, String), work: &Work) -> Settled {
+    Settled {
+        done: None,
+        state,
+        note: Some(why),
+        reused: true,
+        key: Some(work.key.clone()),
+    }
+}

@@ -1,0 +1,240 @@
+//! Starting an attempt: the job with all scales applied, the claim, the process.
+
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use align_plan::{Need, Node};
+use align_runtime_api::{Input, Job, RunEvent};
+use align_schema::{Dim, Port};
+
+use super::watch::Running;
+use super::{Driver, RunError};
+use crate::board::{How, Start, Work, settle};
+use crate::inject::striking;
+use crate::keys::course;
+use crate::record::{Assignment, Done, Logged, Turn};
+use crate::store::StoreError;
+use crate::store::journal::Tail;
+use crate::words::{label, steps};
+use crate::{disk, worker};
+
+impl Driver<'_> {
+    /// Does what a node needs next, if there is room.
+    pub(super) fn begin(&mut self, i: usize, mut work: Box<Work>) -> Result<(), RunError> {
+        let Some(node) = self.plan.nodes.get(i) else {
+            return Ok(());
+        };
+        let room = self.running.len() < self.options.jobs.max(1);
+        let how = std::mem::replace(&mut work.how, How::Fresh);
+        match how {
+            How::Busy(n) => {
+                (self.on_event)(RunEvent::Note {
+                    text: format!(
+                        "the worker of an earlier run is still on {}: waiting for it to end",
+                        label(node)
+                    ),
+                });
+                self.orphans.push((i, n, Instant::now()));
+                Ok(())
+            }
+            How::Cut(done, reason) => {
+                let folder = self.store.node(&work.key);
+                let newest = folder.attempts().last().copied().unwrap_or(0);
+                folder.prepare(node, &work.parts)?;
+                folder.finish(&work.extent, newest, &done)?;
+                self.decision(i, format!("{} is {reason}", label(node)));
+                self.settle(i, settle(*done, Some(work.key.clone()), true));
+                Ok(())
+            }
+            How::Pending(n, event) => self.handle(i, work, n, event),
+            _ if !room => Ok(()),
+            How::Fresh => {
+                if self.forced.remove(&i) {
+                    let folder = self.store.node(&work.key);
+                    if let Some(attempt) = folder.attempts().last().copied() {
+                        folder.decide(&Logged::Forced { attempt })?;
+                        folder.forget()?;
+                    }
+                }
+                self.launch(i, &work, Start::default(), None)
+            }
+            How::Resume(start) | How::Back(start) => {
+                if let Some(at) = start.resume.first().map(|r| r.at.step)
+                    && at > 0
+                {
+                    let text = if start.reason.contains("goes on") {
+                        format!("{} was {}", label(node), start.reason)
+                    } else {
+                        format!(
+                            "{} goes on from {}: {}",
+                            label(node),
+                            steps(at),
+                            start.reason
+                        )
+                    };
+                    self.decision(i, text);
+                }
+                self.launch(i, &work, start, None)
+            }
+            How::Again(done, reason) => {
+                self.decision(i, format!("{} is evaluated again: {reason}", label(node)));
+                self.launch(i, &work, Start::default(), Some(*done))
+            }
+        }
+    }
+
+    /// Claims an attempt and starts its worker.
+    pub(super) fn launch(
+        &mut self,
+        i: usize,
+        work: &Work,
+        start: Start,
+        again: Option<Done>,
+    ) -> Result<(), RunError> {
+        let Some(node) = self.plan.nodes.get(i) else {
+            return Ok(());
+        };
+        let folder = self.store.node(&work.key);
+        folder.prepare(node, &work.parts)?;
+        self.store
+            .name(&self.plan.file, &node.id.0, &work.key.0.0)?;
+        let events = again.as_ref().map_or(start.events, |d| d.events.clone());
+        let assignment = Assignment {
+            job: self.job(node, work, &start.turns),
+            key: work.key.clone(),
+            extent: work.extent.clone(),
+            resume: start.resume,
+            turns: start.turns,
+            events,
+            spent: start.spent,
+            pins: self.pins(node),
+            faults: striking(&self.faults, node, folder.attempts().len() as u32 + 1),
+            again,
+        };
+        let attempt = folder.claim(&assignment)?;
+        let child = self.spawn(&folder.attempt(attempt), work, attempt)?;
+        self.started += 1;
+        let total = node.budget.as_ref().and_then(|b| {
+            let limit = b.any.iter().find(|q| q.dim == Dim::Steps)?;
+            Some(limit.amount as u64)
+        });
+        (self.on_event)(RunEvent::Started {
+            id: node.id.clone(),
+            kind: node.kind,
+            attempt,
+            from_step: assignment.resume.first().map_or(0, |r| r.at.step),
+            total_steps: total,
+        });
+        self.running.push(Running {
+            node: i,
+            key: work.key.clone(),
+            attempt,
+            tail: Tail::new(folder.journal(attempt)),
+            work: Work {
+                key: work.key.clone(),
+                parts: work.parts.clone(),
+                inputs: work.inputs.clone(),
+                extent: work.extent.clone(),
+                how: How::Fresh,
+                gave_up: None,
+            },
+            child,
+            ending: None,
+            at: 0,
+            heard: Instant::now(),
+            stalled: false,
+        });
+        Ok(())
+    }
+
+    fn spawn(
+        &self,
+        folder: &std::path::Path,
+        work: &Work,
+        attempt: u32,
+    ) -> Result<std::process::Child, RunError> {
+        let path = folder.join("stderr");
+        let stderr = disk::create(&path).map_err(|e| StoreError::io(&path, e))?;
+        let mut words = self.options.worker.iter();
+        let program = words.next().cloned().unwrap_or_default();
+        Command::new(&program)
+            .args(words)
+            .arg(&work.key.0.0)
+            .arg("--store")
+            .arg(self.store.root())
+            .arg("--attempt")
+            .arg(attempt.to_string())
+            .env("RAYON_NUM_THREADS", "1")
+            .env(worker::CONTROL, "stdin")
+            // Its own group, so that Ctrl-C in a terminal reaches it through us only.
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(stderr)
+            .spawn()
+            .map_err(|source| RunError::Spawn {
+                command: program.to_string_lossy().into_owned(),
+                source,
+            })
+    }
+
+    /// The library's part of an assignment, after these changes of course.
+    fn job(&self, node: &Node, work: &Work, turns: &[Turn]) -> Job {
+        let mut node = node.clone();
+        let mut inputs = work.inputs.clone();
+        for turn in turns {
+            for (path, factor) in &turn.scale {
+                let mut words = path.split('.');
+                let field = words.next().and_then(|f| node.fields.get_mut(f));
+                if let Some(field) = field {
+                    let rest: Vec<&str> = words.collect();
+                    field.value.scale(&rest, *factor);
+                }
+            }
+            if let Some(need) = turn.from_need {
+                start_from(&mut node, &mut inputs, need);
+            }
+        }
+        Job {
+            key: course(&work.key, turns),
+            node,
+            inputs,
+            numeric: self.options.numeric.clone(),
+            device: self.options.device.clone(),
+        }
+    }
+
+    /// Steps of a node whose checkpoints others name.
+    fn pins(&self, node: &Node) -> Vec<u64> {
+        let needs = self.plan.nodes.iter().flat_map(|n| &n.needs);
+        let mut pins: Vec<u64> = needs
+            .filter(|n| n.node == node.id)
+            .filter_map(|n| match n.port {
+                Port::At(step) => Some(step),
+                _ => None,
+            })
+            .collect();
+        pins.sort_unstable();
+        pins.dedup();
+        pins
+    }
+}
+
+/// Lets a job start from the checkpoint of one of its other needs.
+fn start_from(node: &mut Node, inputs: &mut Vec<Input>, need: usize) {
+    let Some(mut source) = inputs.get(need).cloned() else {
+        return;
+    };
+    source.need.role = "from".into();
+    match inputs.iter_mut().find(|i| i.need.role == "from") {
+        Some(from) => *from = source,
+        None => {
+            node.needs.push(Need {
+                role: "from".into(),
+                ..source.need.clone()
+            });
+            inputs.push(source);
+        }
+    }
+}

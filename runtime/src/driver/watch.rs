@@ -1,0 +1,292 @@
+//! Watching workers: their journals become events, their ends become decisions.
+
+use std::process::{Child, ExitStatus};
+use std::time::{Duration, Instant};
+
+use align_plan::{EventKind, Key};
+use align_runtime_api::RunEvent;
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{Driver, RunError};
+use crate::board::{Work, settle};
+use crate::record::{Ending, Entry, Event};
+use crate::store::journal::Tail;
+use crate::words::{label, steps};
+use crate::worker;
+
+/// A worker of ours.
+pub(super) struct Running {
+    pub node: usize,
+    pub key: Key,
+    pub attempt: u32,
+    pub tail: Tail,
+    pub work: Work,
+    pub child: Child,
+    pub ending: Option<Ending>,
+    pub at: u64,
+    pub heard: Instant,
+    pub stalled: bool,
+}
+
+/// A worker of a dead driver ends by itself; after this long it is helped.
+const PATIENCE: Duration = Duration::from_secs(75);
+
+fn signal(child: &Child, signal: Signal) {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    if let Some(pid) = pid {
+        // It may have ended meanwhile.
+        let _ = kill_process(pid, signal);
+    }
+}
+
+impl Driver<'_> {
+    /// Asks workers to checkpoint and end: those of a lane, or all.
+    pub(super) fn terminate(&mut self, lane: Option<&str>) {
+        let nodes = &self.plan.nodes;
+        for r in &self.running {
+            let theirs = nodes.get(r.node).map(|n| n.lane.as_str());
+            if lane.is_none() || lane == theirs {
+                signal(&r.child, Signal::TERM);
+            }
+        }
+    }
+
+    pub(super) fn heed_interrupts(&mut self) {
+        let asked = self.options.interrupt.count();
+        if asked == 0 || asked == self.stopping {
+            return;
+        }
+        if self.stopping == 0 {
+            (self.on_event)(RunEvent::Note {
+                text: "stopping: writing checkpoints (once more to stop at once)".into(),
+            });
+            self.terminate(None);
+            self.orphans.clear();
+            self.delayed.clear();
+        }
+        if asked > 1 {
+            for r in &self.running {
+                signal(&r.child, Signal::KILL);
+            }
+        }
+        self.stopping = asked;
+    }
+
+    /// Reads all journals and collects workers that have ended.
+    pub(super) fn poll(&mut self) -> Result<(), RunError> {
+        let mut k = 0;
+        while k < self.running.len() {
+            if self.poll_one(k)? {
+                let running = self.running.swap_remove(k);
+                self.changed = true;
+                self.collect(running)?;
+            } else {
+                k += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads one worker's journal; true when it has ended.
+    fn poll_one(&mut self, k: usize) -> Result<bool, RunError> {
+        let Some(r) = self.running.get_mut(k) else {
+            return Ok(false);
+        };
+        let Some(node) = self.plan.nodes.get(r.node) else {
+            return Ok(true);
+        };
+        // Asked first, so that what it wrote before its end is read below.
+        let status = r.child.try_wait().ok().flatten();
+        let entries: Vec<Entry> = match r.tail.poll() {
+            Ok(entries) => entries,
+            Err(e) => {
+                signal(&r.child, Signal::KILL);
+                let _ = r.child.wait();
+                r.ending = Some(Ending::Event(worker::event("crash", e.to_string(), r.at)));
+                return Ok(true);
+            }
+        };
+        if !entries.is_empty() {
+            r.heard = Instant::now();
+        }
+        for entry in entries {
+            if let Entry::Ended { ending, .. } = &entry {
+                r.ending = Some(ending.clone());
+            }
+            tell(&node.id, entry, &mut r.at, self.on_event);
+        }
+        if let Some(status) = status {
+            if r.ending.is_none() {
+                let folder = self.store.node(&r.key).attempt(r.attempt);
+                r.ending = Some(last_words(&folder, status, r.at, r.stalled));
+            }
+            return Ok(true);
+        }
+        let watched = node.arms.iter().any(|a| a.event == EventKind::Timeout);
+        if watched && !r.stalled && r.heard.elapsed() > self.options.stall {
+            r.stalled = true;
+            signal(&r.child, Signal::KILL);
+        }
+        Ok(false)
+    }
+
+    /// A worker has ended: settle its node, or decide what follows.
+    fn collect(&mut self, running: Running) -> Result<(), RunError> {
+        let i = running.node;
+        let Some(node) = self.plan.nodes.get(i) else {
+            return Ok(());
+        };
+        match running.ending {
+            Some(Ending::Done) => {
+                let folder = self.store.node(&running.key);
+                if let Some(done) = folder.done(&running.work.extent)? {
+                    if let Some(stop) = &done.stop {
+                        let text =
+                            format!("{} stopped at {}: {stop}", label(node), steps(done.at.step));
+                        self.decision(i, text);
+                    }
+                    self.settle(i, settle(done, Some(running.key), false));
+                }
+                Ok(())
+            }
+            // Ours stopped it, or a person did; the next look at the store says what is left.
+            Some(Ending::Paused | Ending::Fenced) | None => Ok(()),
+            // Killed on request, or while a lane ends: not the stage's fault.
+            Some(Ending::Event(_)) if self.stopping > 1 => Ok(()),
+            Some(Ending::Event(event)) => {
+                self.handle(i, Box::new(running.work), running.attempt, event)
+            }
+        }
+    }
+
+    /// Starts what has waited long enough, and looks after workers of earlier runs.
+    pub(super) fn wake(&mut self) -> Result<(), RunError> {
+        let now = Instant::now();
+        let mut k = 0;
+        while k < self.delayed.len() {
+            let room = self.running.len() < self.options.jobs.max(1) && self.stopping == 0;
+            if room && self.delayed.get(k).is_some_and(|d| d.due <= now) {
+                let next = self.delayed.swap_remove(k);
+                self.launch(next.node, &next.work, next.start, None)?;
+            } else {
+                k += 1;
+            }
+        }
+        let store = self.store;
+        let board = &self.board;
+        let before = self.orphans.len();
+        self.orphans.retain(|(i, n, since)| {
+            let crate::board::Look::Work(work) = board.look(*i, false) else {
+                return false;
+            };
+            let folder = store.node(&work.key);
+            if since.elapsed() > PATIENCE {
+                let pid = folder
+                    .entries(*n)
+                    .unwrap_or_default()
+                    .iter()
+                    .find_map(|e| match e {
+                        Entry::Opened { pid, .. } => Pid::from_raw(*pid as i32),
+                        _ => None,
+                    });
+                if let Some(pid) = pid {
+                    let _ = kill_process(pid, Signal::KILL);
+                }
+            }
+            folder.held(*n)
+        });
+        if self.orphans.len() != before {
+            self.changed = true;
+        }
+        Ok(())
+    }
+}
+
+/// Turns a journal record into an event.
+fn tell(id: &align_plan::NodeId, entry: Entry, step: &mut u64, on_event: &mut dyn FnMut(RunEvent)) {
+    let id = id.clone();
+    match entry {
+        Entry::Opened { at, damaged, .. } => {
+            *step = at.step;
+            for what in damaged {
+                on_event(RunEvent::Decision {
+                    id: id.clone(),
+                    text: format!("a checkpoint cannot be used: {what}"),
+                });
+            }
+        }
+        Entry::Beat {
+            at,
+            rate,
+            used,
+            left,
+            metrics,
+            nearest,
+            ..
+        } => {
+            *step = at.step;
+            on_event(RunEvent::Progress {
+                id,
+                step: at.step,
+                env_steps: at.env_steps,
+                rate,
+                used,
+                left,
+                metrics,
+                nearest,
+            });
+        }
+        Entry::Evaluated { at, metrics, best } => {
+            *step = at.step;
+            on_event(RunEvent::Evaluated {
+                id,
+                step: at.step,
+                metrics,
+                best,
+            });
+        }
+        Entry::Kept { at, digest, .. } => {
+            *step = at.step;
+            on_event(RunEvent::Checkpointed {
+                id,
+                step: at.step,
+                digest,
+            });
+        }
+        Entry::Dropped { .. } | Entry::Ended { .. } => {}
+    }
+}
+
+/// The event of a worker that died without a word in its journal.
+fn last_words(folder: &std::path::Path, status: ExitStatus, step: u64, stalled: bool) -> Ending {
+    use std::os::unix::process::ExitStatusExt;
+    let stderr = std::fs::read(folder.join("stderr")).unwrap_or_default();
+    let stderr = String::from_utf8_lossy(&stderr);
+    let line = stderr.lines().rev().find(|l| !l.trim().is_empty());
+    if status.code() == Some(i32::from(worker::AGAIN)) {
+        return Ending::Paused;
+    }
+    if status.code() == Some(i32::from(worker::FENCED)) {
+        return Ending::Fenced;
+    }
+    let event = |kind, detail| -> Event { worker::event(kind, detail, step) };
+    Ending::Event(match (status.signal(), line) {
+        _ if stalled => event("timeout", "the worker made no progress".into()),
+        _ if stderr.contains("memory allocation of") => {
+            event("oom", line.unwrap_or("out of memory").to_owned())
+        }
+        (Some(9), _) => event("crash", "killed by signal 9".into()),
+        (Some(signal), line) => {
+            let words = line.map(|l| format!(": {l}")).unwrap_or_default();
+            event("crash", format!("killed by signal {signal}{words}"))
+        }
+        (None, Some(line)) => event("crash", line.to_owned()),
+        (None, None) => event(
+            "crash",
+            format!(
+                "the worker ended with status {}",
+                status.code().unwrap_or(-1)
+            ),
+        ),
+    })
+}

@@ -1,0 +1,201 @@
+//! What would a run do, and why?  Read from plan and store alone.
+
+use align_plan::{Key, Node, NodeKind, Part, Plan};
+use align_runtime_api::{Library, PlanAction, PlanEntry};
+use serde::Serialize;
+
+use crate::board::{Board, How, Look, Work};
+use crate::extent::difference;
+use crate::store::{Store, StoreError};
+use crate::words::label;
+
+/// What would be done with every node of a plan, in its order.
+pub fn forecast(
+    plan: &Plan,
+    store: &Store,
+    library: &dyn Library,
+    numeric: &str,
+) -> Result<Vec<PlanEntry>, StoreError> {
+    let mut board = Board::new(plan, store, library, numeric);
+    let mut out: Vec<PlanEntry> = Vec::with_capacity(plan.nodes.len());
+    for (i, node) in plan.nodes.iter().enumerate() {
+        let (action, reason, key) = match board.look(i, false) {
+            Look::Settled(settled) => {
+                let reason = match &settled.note {
+                    Some(note) if settled.done.is_none() => note.clone(),
+                    _ => "from the store".into(),
+                };
+                let key = settled.key.clone();
+                let failed = settled.state == align_runtime_api::NodeState::Failed;
+                if let Some(slot) = board.settled.get_mut(i) {
+                    *slot = Some(*settled);
+                }
+                let action = if failed {
+                    PlanAction::Unknown
+                } else {
+                    PlanAction::Reuse
+                };
+                (action, reason, key)
+            }
+            Look::Wait(j) => {
+                let (action, reason) = waiting(plan, store, node, j, &out);
+                (action, reason, None)
+            }
+            Look::Work(work) => {
+                let (action, reason) = working(plan, store, node, &work);
+                (action, reason, Some(work.key))
+            }
+        };
+        out.push(PlanEntry {
+            id: node.id.clone(),
+            kind: node.kind,
+            action,
+            reason,
+            key,
+            needs: node.needs.iter().map(|n| n.node.clone()).collect(),
+        });
+    }
+    Ok(out)
+}
+
+/// A node whose inputs are not known yet.
+fn waiting(
+    plan: &Plan,
+    store: &Store,
+    node: &Node,
+    on: usize,
+    before: &[PlanEntry],
+) -> (PlanAction, String) {
+    let other = plan.nodes.get(on);
+    let name = other.map(label).unwrap_or_default();
+    if let Some(gate) = &node.gate
+        && !node
+            .needs
+            .iter()
+            .any(|n| other.is_some_and(|o| o.id == n.node))
+    {
+        let name = gate.sequence.0.rsplit('/').next().unwrap_or_default();
+        return (
+            PlanAction::Unknown,
+            format!("if {name} goes on after round {}", gate.round - 1),
+        );
+    }
+    let ran = store.named(&plan.file, &node.id.0).is_some();
+    let role = other
+        .and_then(|o| node.needs.iter().find(|n| n.node == o.id))
+        .map(|n| n.role.as_str());
+    let verb = match role {
+        Some("from") => "starts from",
+        Some("data") => "reads",
+        _ => "needs",
+    };
+    let certain = before.get(on).is_some_and(|e| e.action == PlanAction::New);
+    if node.kind == NodeKind::Sequence {
+        return (PlanAction::Unknown, format!("after {name}"));
+    }
+    if ran && !certain {
+        (PlanAction::Unknown, format!("{verb} {name}"))
+    } else {
+        (PlanAction::New, format!("{verb} {name}"))
+    }
+}
+
+fn working(plan: &Plan, store: &Store, node: &Node, work: &Work) -> (PlanAction, String) {
+    match &work.how {
+        How::Resume(start) if start.resume.is_empty() => (
+            PlanAction::New,
+            "interrupted before its first checkpoint".into(),
+        ),
+        How::Resume(start) => (PlanAction::Resume, start.reason.clone()),
+        How::Back(start) => (PlanAction::Cut, start.reason.clone()),
+        How::Cut(_, reason) => (PlanAction::Cut, reason.clone()),
+        How::Again(_, reason) => (PlanAction::Reevaluate, reason.clone()),
+        How::Busy(_) => (PlanAction::Resume, "a worker is on it".into()),
+        How::Pending(_, event) => (
+            PlanAction::Resume,
+            format!("{} at step {} is to be handled", event.kind, event.step),
+        ),
+        How::Fresh => match previous(plan, store, node, &work.key) {
+            Some(parts) => (
+                PlanAction::Rerun,
+                difference(&parts, &work.parts).unwrap_or_else(|| "its result is gone".into()),
+            ),
+            None => (PlanAction::New, "not run yet".into()),
+        },
+    }
+}
+
+/// Parts of the key that this node had when it last started.
+fn previous(plan: &Plan, store: &Store, node: &Node, now: &Key) -> Option<Vec<Part>> {
+    let key = store.named(&plan.file, &node.id.0)?;
+    let key = Key(align_plan::Digest(key));
+    if key == *now {
+        return None;
+    }
+    store.node(&key).parts()
+}
+
+/// One part of a key, then and now.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PartChange {
+    /// Such as `optim.lr`.
+    pub name: String,
+    /// The value when the node last started.
+    pub old: Option<String>,
+    /// The value now.
+    pub new: Option<String>,
+    /// Whether they are the same.
+    pub same: bool,
+}
+
+/// Part by part, why a node's key is what it is; none when its inputs are not known yet.
+pub fn why(
+    plan: &Plan,
+    store: &Store,
+    library: &dyn Library,
+    numeric: &str,
+    id: &str,
+) -> Option<Vec<PartChange>> {
+    let mut board = Board::new(plan, store, library, numeric);
+    for (i, node) in plan.nodes.iter().enumerate() {
+        let look = board.look(i, false);
+        if node.id.0 == id || node.name == id {
+            let (key, parts) = match look {
+                Look::Work(work) => (work.key, work.parts),
+                Look::Settled(settled) => {
+                    let key = settled.key?;
+                    let parts = store.node(&key).parts()?;
+                    (key, parts)
+                }
+                Look::Wait(_) => return None,
+            };
+            let old = previous(plan, store, node, &key).unwrap_or_default();
+            return Some(changes(&old, &parts));
+        }
+        if let (Look::Settled(settled), Some(slot)) = (look, board.settled.get_mut(i)) {
+            *slot = Some(*settled);
+        }
+    }
+    None
+}
+
+fn changes(old: &[Part], new: &[Part]) -> Vec<PartChange> {
+    let gone = old.iter().filter(|o| !new.iter().any(|n| n.name == o.name));
+    new.iter()
+        .map(|n| {
+            let before = old.iter().find(|o| o.name == n.name);
+            PartChange {
+                name: n.name.clone(),
+                old: before.map(|o| o.value.clone()),
+                new: Some(n.value.clone()),
+                same: old.is_empty() || before.is_some_and(|o| o.digest == n.digest),
+            }
+        })
+        .chain(gone.map(|o| PartChange {
+            name: o.name.clone(),
+            old: Some(o.value.clone()),
+            new: None,
+            same: false,
+        }))
+        .collect()
+}

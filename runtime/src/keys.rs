@@ -1,0 +1,103 @@
+//! What is the key of a node?  Its parts come from the plan; files outside the store are read here.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use align_plan::{Digest, Key, Node, Part};
+use align_runtime_api::Library;
+use serde::{Deserialize, Serialize};
+
+use crate::disk;
+use crate::record::Turn;
+use crate::store::{Store, digest_file};
+
+/// A file outside the store as it was when it was last read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Seen {
+    size: u64,
+    modified: (i64, i64),
+    inode: u64,
+    digest: Digest,
+}
+
+/// Computes keys, and remembers the digests of files outside.
+pub struct Keys<'a> {
+    store: &'a Store,
+    library: &'a dyn Library,
+    numeric: String,
+    seen: RefCell<Option<BTreeMap<String, Seen>>>,
+}
+
+impl<'a> Keys<'a> {
+    /// For a numeric class such as `cpu-f32`.
+    pub fn new(store: &'a Store, library: &'a dyn Library, numeric: &str) -> Self {
+        Self {
+            store,
+            library,
+            numeric: numeric.to_owned(),
+            seen: RefCell::new(None),
+        }
+    }
+
+    /// Parts of a node's key, given the content digests of its inputs.  The error names a file that cannot be read.
+    pub fn parts(&self, node: &Node, inputs: &[Digest]) -> Result<Vec<Part>, String> {
+        let semantics = self.library.semantics(node);
+        let mut parts = align_plan::parts(node, inputs, &self.numeric, &semantics);
+        for (i, path) in self.library.sources(node).iter().enumerate() {
+            parts.push(Part {
+                name: format!("file {i}"),
+                value: path.display().to_string(),
+                digest: self.file(path)?,
+            });
+        }
+        Ok(parts)
+    }
+
+    fn file(&self, path: &Path) -> Result<Digest, String> {
+        let wrong = |e| format!("cannot read `{}`: {e}", path.display());
+        let meta = fs::metadata(path).map_err(wrong)?;
+        let name = fs::canonicalize(path).map_err(wrong)?.display().to_string();
+        let now = (meta.len(), (meta.mtime(), meta.mtime_nsec()), meta.ino());
+        let list = self.store.root().join("sources.json");
+        let mut seen = self.seen.borrow_mut();
+        let seen = seen.get_or_insert_with(|| {
+            fs::read(&list)
+                .ok()
+                .and_then(|b| serde_json::from_slice(&b).ok())
+                .unwrap_or_default()
+        });
+        if let Some(old) = seen.get(&name)
+            && (old.size, old.modified, old.inode) == now
+        {
+            return Ok(old.digest.clone());
+        }
+        let digest = digest_file(path).map_err(wrong)?;
+        seen.insert(
+            name,
+            Seen {
+                size: now.0,
+                modified: now.1,
+                inode: now.2,
+                digest: digest.clone(),
+            },
+        );
+        if let Ok(bytes) = serde_json::to_vec(seen) {
+            // Only a memory of work done; losing it costs a second reading.
+            let _ = disk::place(&self.store.tmp(), &list, &bytes);
+        }
+        Ok(digest)
+    }
+}
+
+/// The key that random streams derive from: after a change of course they are others, so that the same accident is not met
+/// again.
+pub fn course(key: &Key, turns: &[Turn]) -> Key {
+    if turns.is_empty() {
+        return key.clone();
+    }
+    let text = serde_json::to_string(turns).unwrap_or_default();
+    Key(Digest::of(format!("{key}\0{text}").as_bytes()))
+}

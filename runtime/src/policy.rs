@@ -1,0 +1,269 @@
+//! What is done about a failure event?  A pure state machine: event, arms and how often each has acted, to an action.
+//!
+//! The first arm that matches and has turns left acts.  An arm that has used up its `times` is passed over, so that `else`
+//! can follow it; when no arm is left, the stage fails.
+
+use std::collections::BTreeMap;
+
+use align_plan::{Action, Arm, EventKind, FailScope, Target};
+
+use crate::record::Event;
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Act {
+    /// A new attempt from the newest good checkpoint.
+    Retry {
+        /// Seconds to wait first.
+        wait: f64,
+        /// Factors on fields.
+        scale: Vec<(String, f64)>,
+        /// Which time this is, from 1.
+        nth: u64,
+        /// Of how many.
+        times: u64,
+    },
+    /// A new attempt from an older checkpoint, or an end with it.
+    Rollback {
+        /// Which checkpoint.
+        to: Target,
+        /// Factors on fields.
+        scale: Vec<(String, f64)>,
+        /// Which time this is, from 1.
+        nth: u64,
+        /// Of how many.
+        times: u64,
+        /// What follows: training goes on unless this says otherwise.
+        then: Option<Box<Act>>,
+    },
+    /// The stage hands its input checkpoint on.
+    Skip,
+    /// Give up.
+    Fail(FailScope),
+    /// Wait for a person.
+    Pause,
+}
+
+impl Act {
+    /// The action's word in records.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Act::Retry { .. } => "retry",
+            Act::Rollback { .. } => "rollback",
+            Act::Skip => "skip",
+            Act::Fail(_) => "fail",
+            Act::Pause => "pause",
+        }
+    }
+}
+
+/// An action with the label of the arm that asked for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// Such as `nan` or `regression(score)`; `none` when no arm was left.
+    pub arm: String,
+    /// What to do.
+    pub act: Act,
+}
+
+/// Name of an arm that survives edits of the others.
+pub fn label(event: &EventKind) -> String {
+    match event {
+        EventKind::Nan => "nan".into(),
+        EventKind::Oom => "oom".into(),
+        EventKind::Crash => "crash".into(),
+        EventKind::Timeout => "timeout".into(),
+        EventKind::Data => "data".into(),
+        EventKind::Regression { metric, .. } => format!("regression({})", metric.name),
+        EventKind::Else => "else".into(),
+    }
+}
+
+fn matches(arm: &Arm, index: usize, event: &Event) -> bool {
+    match &arm.event {
+        EventKind::Regression { .. } => event.arm == Some(index),
+        EventKind::Else => true,
+        kind => label(kind) == event.kind,
+    }
+}
+
+/// Decides.  `counts` says how often the arm of each label has acted since the node's last fresh start.
+pub fn decide(arms: &[Arm], event: &Event, counts: &BTreeMap<String, u64>) -> Verdict {
+    for (i, arm) in arms.iter().enumerate() {
+        if !matches(arm, i, event) {
+            continue;
+        }
+        let name = label(&arm.event);
+        let before = counts.get(&name).copied().unwrap_or(0);
+        if let Some(act) = act(&arm.action, before) {
+            return Verdict { arm: name, act };
+        }
+    }
+    Verdict {
+        arm: "none".into(),
+        act: Act::Fail(FailScope::Stage),
+    }
+}
+
+/// The action for its next turn; none when its turns are used up.
+fn act(action: &Action, before: u64) -> Option<Act> {
+    let turn = |times: u64| {
+        let times = times.max(1);
+        (before < times).then_some((before + 1, times))
+    };
+    Some(match action {
+        Action::Retry {
+            times,
+            wait,
+            backoff,
+            scale,
+        } => {
+            let (nth, times) = turn(*times)?;
+            Act::Retry {
+                wait: wait * backoff.powi(before.min(60) as i32),
+                scale: scale.clone(),
+                nth,
+                times,
+            }
+        }
+        Action::Rollback {
+            to,
+            scale,
+            times,
+            then,
+        } => {
+            let (nth, times) = turn(*times)?;
+            Act::Rollback {
+                to: to.clone(),
+                scale: scale.clone(),
+                nth,
+                times,
+                then: then.as_ref().and_then(|a| act(a, 0)).map(Box::new),
+            }
+        }
+        Action::Skip => Act::Skip,
+        Action::Fail(scope) => Act::Fail(*scope),
+        Action::Pause => Act::Pause,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use align_plan::{Better, MetricRef};
+    use align_schema::{Dim, Quantity};
+
+    fn event(kind: &str, arm: Option<usize>) -> Event {
+        Event {
+            kind: kind.into(),
+            arm,
+            detail: String::new(),
+            step: 7,
+            from: None,
+            to: None,
+        }
+    }
+    fn arm(event: EventKind, action: Action) -> Arm {
+        Arm { event, action }
+    }
+    fn retry(times: u64) -> Action {
+        Action::Retry {
+            times,
+            wait: 10.0,
+            backoff: 2.0,
+            scale: vec![("batch".into(), 0.5)],
+        }
+    }
+    fn rollback(times: u64, then: Option<Action>) -> Action {
+        Action::Rollback {
+            to: Target::Best,
+            scale: vec![("optim.lr".into(), 0.5)],
+            times,
+            then: then.map(Box::new),
+        }
+    }
+    fn regression() -> EventKind {
+        EventKind::Regression {
+            metric: MetricRef {
+                name: "score".into(),
+                better: Better::Up,
+            },
+            worse: Quantity::new(0.1, Dim::Share),
+            than: 0,
+        }
+    }
+    /// What the arms do when the same event comes again and again.
+    fn course(arms: &[Arm], event: &Event, n: usize) -> Vec<String> {
+        let mut counts = BTreeMap::new();
+        (0..n)
+            .map(|_| {
+                let verdict = decide(arms, event, &counts);
+                *counts.entry(verdict.arm.clone()).or_default() += 1;
+                format!("{}:{}", verdict.arm, verdict.act.word())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn arms_act_in_order_until_their_turns_are_used_up() {
+        let arms = [
+            arm(EventKind::Nan, rollback(2, None)),
+            arm(EventKind::Crash, retry(1)),
+            arm(EventKind::Else, Action::Fail(FailScope::Lane)),
+        ];
+        assert_eq!(
+            course(&arms, &event("nan", None), 3),
+            ["nan:rollback", "nan:rollback", "else:fail"]
+        );
+        assert_eq!(
+            course(&arms, &event("crash", None), 2),
+            ["crash:retry", "else:fail"]
+        );
+        assert_eq!(course(&arms, &event("oom", None), 1), ["else:fail"]);
+        assert_eq!(
+            decide(&arms, &event("oom", None), &BTreeMap::new()).act,
+            Act::Fail(FailScope::Lane)
+        );
+        assert_eq!(course(&[], &event("oom", None), 1), ["none:fail"]);
+    }
+
+    #[test]
+    fn waits_grow_by_the_backoff() {
+        let arms = [arm(EventKind::Crash, retry(3))];
+        let wait = |n: u64| match decide(
+            &arms,
+            &event("crash", None),
+            &BTreeMap::from([("crash".to_owned(), n)]),
+        )
+        .act
+        {
+            Act::Retry { wait, nth, .. } => (wait, nth),
+            other => (f64::NAN, other.word().len() as u64),
+        };
+        assert_eq!(
+            [wait(0), wait(1), wait(2)],
+            [(10.0, 1), (20.0, 2), (40.0, 3)]
+        );
+    }
+
+    #[test]
+    fn a_regression_finds_its_own_arm() {
+        let arms = [
+            arm(EventKind::Nan, retry(1)),
+            arm(regression(), rollback(1, Some(Action::Skip))),
+        ];
+        let verdict = decide(&arms, &event("regression", Some(1)), &BTreeMap::new());
+        assert_eq!(verdict.arm, "regression(score)");
+        match verdict.act {
+            Act::Rollback { then, to, .. } => {
+                assert_eq!(then.as_deref(), Some(&Act::Skip));
+                assert_eq!(to, Target::Best);
+            }
+            other => assert_eq!(other.word(), "rollback"),
+        }
+        assert_eq!(
+            decide(&arms, &event("regression", None), &BTreeMap::new()).arm,
+            "none"
+        );
+    }
+}

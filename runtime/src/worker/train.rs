@@ -1,0 +1,736 @@
+//! The training loop: step, measure, evaluate, keep, and stop when the condition, the budget or an event says so.
+//!
+//! Whatever enters a checkpoint is a function of the key, the fields and the events; the wall clock only enters the journal.
+
+use std::time::{Duration, Instant};
+
+use align_plan::{EventKind, Node};
+use align_runtime_api::{Evaluation, Stop, Trainer};
+use align_schema::{Dim, Quantity};
+
+use super::{Beat, Desk, Halt, event, from_error};
+use crate::converge::{History, at_least, gain, holds, margin, nearest};
+use crate::extent::{counted, extent};
+use crate::inject::What;
+use crate::keep;
+use crate::record::{
+    Done, Ending, Entry, Event, Manifest, Metrics, Output, Point, Pos, Progress, content,
+};
+use crate::words::number;
+
+/// Kills this process as a lack of memory would.
+pub(super) fn kill_self() {
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+}
+
+/// Trains a stage to its end.
+pub(super) fn stage(desk: &mut Desk<'_>, trainer: Box<dyn Trainer>) -> Result<Ending, Halt> {
+    let node = desk.assignment.job.node.clone();
+    let mut run = Run {
+        fresh: node.need("from").is_none(),
+        read: reading(&node),
+        epoch: epoch(desk, &node)?,
+        node,
+        trainer,
+        p: Progress::default(),
+        newest: Metrics::new(),
+        trained_before: 0.0,
+        stepping: Duration::ZERO,
+        steps_here: 0,
+        samples_here: 0,
+        saved: None,
+        desk,
+    };
+    if let Some(done) = run.desk.assignment.again.clone() {
+        return run.again(done);
+    }
+    run.restore()?;
+    // The rule may have been written otherwise since this checkpoint was made.
+    if run.p.eval_at == Some(run.p.at)
+        && let Some(why) = run.rule()
+    {
+        return run.finish(Stop::Rule(why), None);
+    }
+    run.train()
+}
+
+/// Training metrics are read every so many steps: each reading waits for the device.
+fn reading(node: &Node) -> u64 {
+    match node.eval.as_ref().map(|e| e.every) {
+        Some(Quantity {
+            amount,
+            dim: Dim::Steps,
+        }) => ((amount / 10.0) as u64).clamp(1, 25),
+        Some(_) => 1,
+        None => 10,
+    }
+}
+
+/// Samples of an epoch, when the budget counts epochs.
+fn epoch(desk: &Desk<'_>, node: &Node) -> Result<f64, Halt> {
+    let counts = node
+        .budget
+        .as_ref()
+        .is_some_and(|b| b.any.iter().any(|q| q.dim == Dim::Epochs));
+    if !counts {
+        return Ok(f64::INFINITY);
+    }
+    let data = desk
+        .assignment
+        .job
+        .inputs
+        .iter()
+        .find(|i| i.need.role == "data");
+    data.and_then(|d| {
+        ["samples", "windows", "pairs", "transitions"]
+            .iter()
+            .find_map(|name| d.metrics.get(*name))
+    })
+    .copied()
+    .filter(|n| *n > 0.0)
+    .ok_or_else(|| {
+        Halt::Event(event(
+            "data",
+            "the budget counts epochs, and the dataset does not say how many samples it has".into(),
+            0,
+        ))
+    })
+}
+
+/// An evaluation with its episodes.
+type Look = (Point, Vec<f64>);
+
+struct Run<'a, 'b> {
+    desk: &'a mut Desk<'b>,
+    node: Node,
+    trainer: Box<dyn Trainer>,
+    /// Starts from fresh weights, so that its evaluation before training says nothing.
+    fresh: bool,
+    read: u64,
+    epoch: f64,
+    p: Progress,
+    newest: Metrics,
+    trained_before: f64,
+    stepping: Duration,
+    steps_here: u64,
+    samples_here: u64,
+    /// The checkpoint of this very step.
+    saved: Option<Output>,
+}
+
+/// Whether a cadence has come round between two positions.
+fn round(every: Quantity, from: Option<Pos>, to: Pos) -> bool {
+    let turn = |p: Pos| {
+        let n = if every.dim == Dim::EnvSteps {
+            p.env_steps
+        } else {
+            p.step
+        };
+        (n as f64 / every.amount.max(1.0)).floor()
+    };
+    from.is_none_or(|from| turn(to) > turn(from))
+}
+
+impl Run<'_, '_> {
+    fn fail(&self, error: &align_runtime_api::JobError) -> Halt {
+        Halt::Event(from_error(error, self.p.at.step))
+    }
+
+    fn trained(&self) -> f64 {
+        self.trained_before + self.desk.seconds()
+    }
+
+    fn restore(&mut self) -> Result<(), Halt> {
+        let mut damaged = Vec::new();
+        for restore in &self.desk.assignment.resume {
+            let manifest: Manifest = match self
+                .desk
+                .store
+                .get_record::<Manifest>(&restore.manifest)
+                .and_then(|m| self.desk.store.verify(m.files.values()).map(|()| m))
+            {
+                Ok(manifest) => manifest,
+                Err(e) => {
+                    damaged.push(e.to_string());
+                    continue;
+                }
+            };
+            let files = manifest
+                .files
+                .iter()
+                .map(|(name, digest)| (name.clone(), self.desk.store.blob(digest)))
+                .collect();
+            self.trainer.load(&files).map_err(|e| self.fail(&e))?;
+            let output = output_of(&manifest, &restore.manifest);
+            self.p = manifest.progress;
+            self.trained_before = restore.seconds;
+            if !manifest.extra {
+                self.adopt(output.clone())?;
+            }
+            self.saved = Some(output);
+            break;
+        }
+        self.p.turns.clone_from(&self.desk.assignment.turns);
+        self.desk.at = self.p.at;
+        if let Some(last) = self.p.history.last() {
+            self.newest.clone_from(&last.metrics);
+        }
+        let opened = Entry::Opened {
+            pid: std::process::id(),
+            at: self.p.at,
+            damaged,
+        };
+        self.desk.journal.append(&opened)?;
+        Ok(())
+    }
+
+    fn train(&mut self) -> Result<Ending, Halt> {
+        loop {
+            let evaluated = self.evaluate_if_due()?;
+            if let Some(stop) = evaluated {
+                return self.finish(Stop::Rule(stop), None);
+            }
+            self.keep_if_due()?;
+            if let Some(limit) = self.budget_reached() {
+                let last = self.last_look()?;
+                let stop = Stop::Budget {
+                    limit: limit.to_string(),
+                    clock: limit.dim == Dim::Time,
+                };
+                return self.finish(stop, last);
+            }
+            if self.desk.stopping() {
+                if self.saved.is_none() {
+                    self.checkpoint(true, false, None)?;
+                }
+                return Ok(Ending::Paused);
+            }
+            self.fault()?;
+            self.step()?;
+            if self.desk.due() {
+                self.beat(None)?;
+            }
+        }
+    }
+
+    fn step(&mut self) -> Result<(), Halt> {
+        let step = self.p.at.step;
+        let want = step.is_multiple_of(self.read);
+        let begun = Instant::now();
+        let out = self.trainer.step(step, want).map_err(|e| self.fail(&e))?;
+        self.stepping += begun.elapsed();
+        self.steps_here += 1;
+        self.samples_here += out.samples;
+        self.saved = None;
+        self.p.at.step += 1;
+        self.p.at.env_steps += out.env_steps;
+        self.p.last_env = out.env_steps;
+        self.p.samples += out.samples;
+        self.desk.at = self.p.at;
+        if !want {
+            return Ok(());
+        }
+        let mut metrics = Metrics::new();
+        for (name, value) in out.metrics {
+            if !value.is_finite() {
+                let detail = format!("{name} is {value} at step {step}");
+                return Err(Halt::Event(event("nan", detail, step)));
+            }
+            // Speed is the clock's, not the training's: it must not reach a checkpoint.
+            if name != "throughput" {
+                metrics.insert(name, value);
+            }
+        }
+        for (name, value) in &metrics {
+            let (sum, n) = self.p.window.entry(name.clone()).or_default();
+            *sum += value;
+            *n += 1;
+            self.newest.insert(name.clone(), *value);
+        }
+        if !metrics.is_empty() {
+            self.p.curve.push(self.p.at.step, metrics);
+        }
+        Ok(())
+    }
+
+    /// Makes the faults that a test asked for.
+    fn fault(&self) -> Result<(), Halt> {
+        let step = self.p.at.step;
+        for fault in self.desk.assignment.faults.iter().filter(|f| f.at == step) {
+            match fault.what {
+                What::Nan => {
+                    let detail = format!("loss is not finite at step {step} (injected)");
+                    return Err(Halt::Event(event("nan", detail, step)));
+                }
+                What::Oom => {
+                    return Err(Halt::Event(event(
+                        "oom",
+                        "out of memory (injected)".into(),
+                        step,
+                    )));
+                }
+                What::Crash => std::panic::panic_any("injected crash".to_owned()),
+                What::Kill => kill_self(),
+                What::Worsen { .. } => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Evaluates when its time has come; the reason to stop when the rule holds then.
+    fn evaluate_if_due(&mut self) -> Result<Option<String>, Halt> {
+        let Some(eval) = self.node.eval.clone() else {
+            return Ok(None);
+        };
+        if !round(eval.every, self.p.eval_at, self.p.at) {
+            return Ok(None);
+        }
+        let (point, episodes) = self.evaluate()?;
+        self.p.episodes = episodes;
+        self.p.history.push(point.clone());
+        self.p.eval_at = Some(self.p.at);
+        self.p.window.clear();
+        let best = self.ranks_first(&point);
+        if let Some(value) = best {
+            self.p.best = Some((self.p.at.step, value));
+        }
+        self.desk.journal.append(&Entry::Evaluated {
+            at: self.p.at,
+            metrics: point.metrics.clone(),
+            best: best.is_some(),
+        })?;
+        if let Some(event) = self.regression(&point) {
+            return Err(Halt::Event(event));
+        }
+        let rule = self.rule();
+        if best.is_some() && rule.is_none() && !self.keep_due() {
+            self.checkpoint(false, true, None)?;
+        }
+        Ok(rule)
+    }
+
+    /// The reason to stop, when the rule holds.
+    fn rule(&self) -> Option<String> {
+        let history = counted(&self.p.history, self.fresh);
+        holds(self.node.until.as_ref()?, &History::evals(history))
+    }
+
+    /// The value, when this evaluation is better than all before.
+    fn ranks_first(&self, point: &Point) -> Option<f64> {
+        if self.fresh && point.at.step == 0 {
+            return None;
+        }
+        let (_, better) = keep::metric(&self.node)?;
+        let value = keep::value(&self.node, &point.metrics)?;
+        self.p
+            .best
+            .is_none_or(|(_, b)| gain(better, value, b) > 0.0)
+            .then_some(value)
+    }
+
+    fn evaluate(&mut self) -> Result<Look, Halt> {
+        self.beat(Some("evaluating".into()))?;
+        let index = self.p.history.len() as u64 + 1;
+        let episodes = self.node.eval.as_ref().map_or(0, |e| e.episodes);
+        let mut found = self
+            .trainer
+            .evaluate(index, episodes)
+            .map_err(|e| self.fail(&e))?;
+        self.worsen(&mut found, index);
+        if let Some((name, value)) = found.metrics.iter().find(|(_, v)| !v.is_finite()) {
+            let detail = format!(
+                "{name} is {value} at the evaluation at step {}",
+                self.p.at.step
+            );
+            return Err(Halt::Event(event("nan", detail, self.p.at.step)));
+        }
+        let mut metrics: Metrics = self
+            .p
+            .window
+            .iter()
+            .filter(|(_, (_, n))| *n > 0)
+            .map(|(name, (sum, n))| (name.clone(), sum / *n as f64))
+            .collect();
+        found.metrics.remove("throughput");
+        metrics.extend(found.metrics);
+        self.newest.extend(metrics.clone());
+        found.episodes.retain(|v| v.is_finite());
+        let point = Point {
+            at: self.p.at,
+            metrics,
+        };
+        Ok((point, found.episodes))
+    }
+
+    fn worsen(&self, found: &mut Evaluation, index: u64) {
+        for fault in &self.desk.assignment.faults {
+            if let What::Worsen { metric, share } = &fault.what
+                && index >= fault.at
+                && let Some(value) = found.metrics.get_mut(metric)
+            {
+                let up = align_plan::Better::Up == direction(&self.node, metric);
+                let by = share * value.abs();
+                *value += if up { -by } else { by };
+            }
+        }
+    }
+
+    /// The event of a metric that fell behind its reference.
+    fn regression(&self, point: &Point) -> Option<Event> {
+        if point.at.step == 0 {
+            return None;
+        }
+        self.node.arms.iter().enumerate().find_map(|(i, arm)| {
+            let EventKind::Regression {
+                metric,
+                worse,
+                than,
+            } = &arm.event
+            else {
+                return None;
+            };
+            let reference = *self
+                .desk
+                .assignment
+                .job
+                .inputs
+                .get(*than)?
+                .metrics
+                .get(&metric.name)?;
+            let now = *point.metrics.get(&metric.name)?;
+            let lost = -gain(metric.better, now, reference);
+            (lost > 0.0 && at_least(lost, margin(*worse, reference))).then(|| Event {
+                kind: "regression".into(),
+                arm: Some(i),
+                detail: format!("{} {} → {}", metric.name, number(reference), number(now)),
+                step: point.at.step,
+                from: Some(reference),
+                to: Some(now),
+            })
+        })
+    }
+
+    fn keep_due(&self) -> bool {
+        let pinned = self.desk.assignment.pins.contains(&self.p.at.step);
+        let every = self.node.keep.as_ref().map(|k| k.every);
+        // A fresh model's start can be made again; a stage that starts from a checkpoint may find nothing better than it.
+        let start = self.p.at.step == 0 && self.fresh;
+        pinned || (!start && every.is_some_and(|every| round(every, self.p.keep_at, self.p.at)))
+    }
+
+    fn keep_if_due(&mut self) -> Result<(), Halt> {
+        if self.p.keep_at != Some(self.p.at) && self.keep_due() {
+            self.p.keep_at = Some(self.p.at);
+            if self.saved.is_none() {
+                self.checkpoint(
+                    false,
+                    self.p.best.map(|b| b.0) == Some(self.p.at.step),
+                    None,
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a checkpoint.  `extra`: no cadence asked for it; `look`: an evaluation that is not in the history.
+    fn checkpoint(&mut self, extra: bool, best: bool, look: Option<&Look>) -> Result<Output, Halt> {
+        let files = self.trainer.save().map_err(|e| self.fail(&e))?;
+        let files = self.desk.store.put(&files)?;
+        let (metrics, episodes) = match look {
+            Some((point, episodes)) => (point.metrics.clone(), episodes.clone()),
+            None => (
+                self.p
+                    .history
+                    .last()
+                    .map(|p| p.metrics.clone())
+                    .unwrap_or_default(),
+                self.p.episodes.clone(),
+            ),
+        };
+        let manifest = Manifest {
+            version: Manifest::VERSION,
+            digest: content(&files),
+            files,
+            metrics,
+            episodes,
+            extra,
+            progress: self.p.clone(),
+        };
+        let id = self.desk.store.put_record(&manifest)?;
+        let output = output_of(&manifest, &id);
+        let seconds = self.trained();
+        self.desk.journal.append(&Entry::Kept {
+            at: self.p.at,
+            manifest: id,
+            digest: manifest.digest,
+            seconds,
+            best,
+        })?;
+        self.desk.journal.sync()?;
+        if !extra {
+            self.adopt(output.clone())?;
+        }
+        self.saved = Some(output.clone());
+        Ok(output)
+    }
+
+    /// Adds a checkpoint to those that are kept, and drops what the rules no longer ask for.
+    fn adopt(&mut self, output: Output) -> Result<(), Halt> {
+        let mut all = std::mem::take(&mut self.p.kept);
+        all.push(output);
+        let best = self.p.best.map(|b| b.0);
+        let (kept, dropped) = keep::prune(&self.node, all, best, &self.desk.assignment.pins);
+        self.p.kept = kept;
+        for manifest in dropped.into_iter().filter_map(|o| o.manifest) {
+            self.desk.journal.append(&Entry::Dropped { manifest })?;
+        }
+        Ok(())
+    }
+
+    /// The first limit that is reached.
+    fn budget_reached(&self) -> Option<Quantity> {
+        let budget = self.node.budget.as_ref()?;
+        budget.any.iter().copied().find(|q| self.used(q) >= 1.0)
+    }
+
+    fn spent(&self, limit: &Quantity) -> f64 {
+        match limit.dim {
+            Dim::EnvSteps => self.p.at.env_steps as f64,
+            Dim::Epochs => self.p.samples as f64 / self.epoch,
+            Dim::Time => self.trained(),
+            _ => self.p.at.step as f64,
+        }
+    }
+
+    fn used(&self, limit: &Quantity) -> f64 {
+        if limit.amount > 0.0 {
+            self.spent(limit) / limit.amount
+        } else {
+            1.0
+        }
+    }
+
+    /// At the end of the budget: an evaluation, unless there is one of this very step.  It does not enter the history, so
+    /// that a run with a larger budget can go on as if it had not been made.
+    fn last_look(&mut self) -> Result<Option<Look>, Halt> {
+        if self.node.eval.is_none() || self.p.eval_at == Some(self.p.at) {
+            return Ok(None);
+        }
+        let (point, episodes) = self.evaluate()?;
+        let best = self.ranks_first(&point).is_some();
+        self.desk.journal.append(&Entry::Evaluated {
+            at: self.p.at,
+            metrics: point.metrics.clone(),
+            best,
+        })?;
+        if let Some(event) = self.regression(&point) {
+            return Err(Halt::Event(event));
+        }
+        self.saved = None;
+        Ok(Some((point, episodes)))
+    }
+
+    fn finish(&mut self, stop: Stop, look: Option<Look>) -> Result<Ending, Halt> {
+        let best_now = look.as_ref().and_then(|l| self.ranks_first(&l.0));
+        if look.is_none() {
+            self.keep_if_due()?;
+        }
+        let last = match self.saved.clone() {
+            Some(saved) => saved,
+            None => {
+                let best = best_now.is_some() || self.p.best.map(|b| b.0) == Some(self.p.at.step);
+                self.checkpoint(true, best, look.as_ref())?
+            }
+        };
+        let best = if best_now.is_some() {
+            Some(last.clone())
+        } else {
+            self.p.best.and_then(|(step, _)| {
+                self.p
+                    .kept
+                    .iter()
+                    .chain([&last])
+                    .find(|o| o.at.step == step)
+                    .cloned()
+            })
+        };
+        let mut history = self.p.history.clone();
+        history.extend(look.map(|l| l.0));
+        let assignment = self.desk.assignment;
+        let done = Done {
+            version: Done::VERSION,
+            id: self.node.id.clone(),
+            kind: self.node.kind,
+            extent: extent(&self.node),
+            skipped: false,
+            stop: Some(stop),
+            at: self.p.at,
+            last_env: self.p.last_env,
+            samples: self.p.samples,
+            best,
+            last: Some(last),
+            kept: self.p.kept.clone(),
+            history,
+            curve: self.p.curve.clone(),
+            events: assignment.events.clone(),
+            seconds: assignment.spent + self.desk.seconds(),
+            trained: self.trained(),
+            note: None,
+        };
+        self.publish(&done)
+    }
+
+    fn publish(&mut self, done: &Done) -> Result<Ending, Halt> {
+        let published =
+            self.desk
+                .folder
+                .finish(&self.desk.assignment.extent, self.desk.attempt, done)?;
+        Ok(if published {
+            Ending::Done
+        } else {
+            Ending::Fenced
+        })
+    }
+
+    /// Evaluates the checkpoints of a finished stage again.
+    fn again(&mut self, mut done: Done) -> Result<Ending, Halt> {
+        let mut outputs: Vec<Output> = Vec::new();
+        for output in done.kept.iter().chain(&done.best).chain(&done.last) {
+            if !outputs.iter().any(|o| o.at == output.at) {
+                outputs.push(output.clone());
+            }
+        }
+        let n = outputs.len() as f64;
+        for (i, output) in outputs.iter_mut().enumerate() {
+            self.desk.at = output.at;
+            self.p.at = output.at;
+            self.desk.store.verify(output.files.values())?;
+            let files = output
+                .files
+                .iter()
+                .map(|(name, digest)| (name.clone(), self.desk.store.blob(digest)))
+                .collect();
+            self.trainer.load(&files).map_err(|e| self.fail(&e))?;
+            let slot = done.history.iter().position(|p| p.at == output.at);
+            // The number of the evaluation selects its random stream.
+            self.p.history = done
+                .history
+                .get(..slot.unwrap_or(0))
+                .unwrap_or_default()
+                .to_vec();
+            self.desk.beat(Beat {
+                rate: 0.0,
+                used: i as f64 / n,
+                left: None,
+                metrics: Metrics::new(),
+                nearest: Some("evaluating again".into()),
+            })?;
+            let (point, episodes) = self.evaluate()?;
+            output.metrics.extend(point.metrics);
+            output.episodes = episodes;
+            if let Some(old) = slot.and_then(|s| done.history.get_mut(s)) {
+                old.metrics.clone_from(&output.metrics);
+            }
+            if self.desk.stopping() {
+                return Ok(Ending::Paused);
+            }
+        }
+        let find = |at: Pos| outputs.iter().find(|o| o.at == at).cloned();
+        let fresh = self.fresh;
+        let ranked = outputs
+            .iter()
+            .filter(|o| !fresh || o.at.step > 0)
+            .map(|o| (o.at.step, &o.metrics));
+        let best = keep::best_of(&self.node, ranked).map(|b| b.0);
+        done.best = best.and_then(|step| outputs.iter().find(|o| o.at.step == step).cloned());
+        done.last = done.last.as_ref().and_then(|o| find(o.at));
+        done.kept = done.kept.iter().filter_map(|o| find(o.at)).collect();
+        done.extent = extent(&self.node);
+        done.seconds += self.desk.seconds();
+        self.publish(&done)
+    }
+
+    fn beat(&mut self, words: Option<String>) -> Result<(), Halt> {
+        let budget = self
+            .node
+            .budget
+            .as_ref()
+            .map(|b| b.any.as_slice())
+            .unwrap_or_default();
+        let used = budget.iter().map(|q| self.used(q)).fold(0.0, f64::max);
+        let seconds = self.desk.seconds();
+        let steps = self.steps_here as f64;
+        // Time left at the pace of this attempt, evaluations included: what is nearest to its limit ends the stage.
+        let left = (self.steps_here > 0)
+            .then(|| {
+                let per_step = seconds / steps;
+                budget
+                    .iter()
+                    .map(|q| {
+                        if q.dim == Dim::Time {
+                            q.amount - self.trained()
+                        } else {
+                            let each = self.spent(q) / self.p.at.step.max(1) as f64;
+                            (q.amount - self.spent(q)) / each.max(1e-12) * per_step
+                        }
+                    })
+                    .fold(f64::INFINITY, f64::min)
+                    .max(0.0)
+            })
+            .filter(|l| l.is_finite());
+        let stepping = self.stepping.as_secs_f64().max(1e-9);
+        let near = || {
+            let rule = self.node.until.as_ref()?;
+            nearest(rule, &History::evals(counted(&self.p.history, self.fresh)))
+        };
+        let mut metrics = self.newest.clone();
+        if self.samples_here > 0 {
+            metrics.insert("throughput".into(), self.samples_here as f64 / stepping);
+        }
+        let beat = Beat {
+            rate: steps / stepping,
+            used,
+            left,
+            metrics,
+            nearest: words.or_else(near),
+        };
+        self.desk.beat(beat)?;
+        Ok(())
+    }
+}
+
+/// Which way a metric of this node is better, as far as the node says; larger otherwise.
+fn direction(node: &Node, metric: &str) -> align_plan::Better {
+    use align_plan::{Better, KeepRule};
+    let kept = node
+        .keep
+        .iter()
+        .flat_map(|k| &k.rules)
+        .find_map(|r| match r {
+            KeepRule::Best { metric: m, better } if m == metric => Some(*better),
+            _ => None,
+        });
+    let watched = || {
+        node.arms.iter().find_map(|a| match &a.event {
+            EventKind::Regression { metric: m, .. } if m.name == metric => Some(m.better),
+            _ => None,
+        })
+    };
+    kept.or_else(watched)
+        .unwrap_or(if metric.ends_with("loss") {
+            Better::Down
+        } else {
+            Better::Up
+        })
+}
+
+fn output_of(manifest: &Manifest, id: &align_plan::Digest) -> Output {
+    Output {
+        at: manifest.progress.at,
+        digest: Some(manifest.digest.clone()),
+        manifest: Some(id.clone()),
+        files: manifest.files.clone(),
+        metrics: manifest.metrics.clone(),
+        episodes: manifest.episodes.clone(),
+    }
+}
