@@ -15,4 +15,4 @@ mod summary;
 
 pub use claims::{Claim, Scores, claims, table_of};
 pub use html::{Page, render};
-pub use summary::{Group, Row, Score, groups, lane_label, rows, text_table};
+pub use summary::{Group, Row, Score, columns, groups, lane_label, rows, text_table};
