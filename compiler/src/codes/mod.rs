@@ -5,7 +5,7 @@
 mod page;
 mod table;
 
-pub use page::{Example, PAGES, Page, page};
+pub use page::{Example, PAGES, Page, examples, page};
 pub use table::ALL;
 
 use crate::diag::Severity;
