@@ -2,15 +2,30 @@
 //!
 //! Plain arrays of `f32`; must not know tensors.  What needs a model asks it through [`crate::exec::model`].
 
+mod collect;
 mod dataset;
+mod filter;
+mod hdf5;
+mod make;
+mod neighbours;
 mod normaliser;
+mod pairs;
+mod recut;
 mod rollouts;
 mod tensors;
+#[cfg(test)]
+mod tests;
 mod transitions;
 mod windows;
 
+pub use collect::{Collector, collect};
 pub use dataset::{Dataset, Kind, Meta, Part, Split};
+pub use filter::{OpenCritic, advantages, keep, quantile, select};
+pub use hdf5::Source;
+pub use make::{make, preflight, sources};
 pub use normaliser::{Normaliser, Scheme};
+pub use pairs::Pairs;
+pub use recut::recut;
 pub use rollouts::Rollouts;
 pub use transitions::{TransitionBatch, Transitions};
 pub use windows::Windows;

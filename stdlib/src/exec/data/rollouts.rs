@@ -94,6 +94,14 @@ impl Rollouts {
         out
     }
 
+    /// Writes the window [H, A + O] (actions first, not normalised) that begins at step `t`; it must lie inside of its episode.
+    pub fn window(&self, t: usize, horizon: usize, stride: usize, out: &mut Vec<f32>) {
+        for point in 0..horizon {
+            out.extend_from_slice(self.action(t + point * stride));
+            out.extend_from_slice(self.observation(t + point * stride));
+        }
+    }
+
     /// Adds one step; the episode stays open until [`Self::end`].
     pub fn push(&mut self, observation: &[f32], action: &[f32], reward: f32) {
         self.observations.extend_from_slice(observation);
