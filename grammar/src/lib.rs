@@ -7,16 +7,18 @@ pub mod ast;
 mod blocks;
 mod brackets;
 pub mod lex;
+mod lossless;
 mod lower;
 mod lower_expr;
 mod map;
 mod mistakes;
 mod openings;
+mod pairs;
 mod recover;
-mod tree;
 mod words;
 
 use ast::{File, Span, SyntaxError};
+pub use lossless::{Align, SyntaxKind, SyntaxNode, SyntaxToken, tree};
 
 /// The edition of the language that this tool knows.
 pub const EDITION: u32 = 1;
@@ -35,7 +37,7 @@ pub fn parse(text: &str) -> Parse {
     let tokens = lex::lex(text);
     let prepared = brackets::prepare(text, &tokens);
     let mut errors = prepared.errors;
-    let mut file = match tree::run(tree::Rule::file, &prepared.text) {
+    let mut file = match pairs::run(pairs::Rule::file, &prepared.text) {
         Ok(arena) => lower::Lower {
             text: &prepared.text,
             arena: &arena,

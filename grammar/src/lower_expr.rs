@@ -2,7 +2,7 @@
 
 use crate::ast::{Arg, BinaryOp, Expr, ExprKind, Name, Number, Span, SyntaxError, UnaryOp};
 use crate::lower::{Lower, is_expr};
-use crate::tree::{Id, Node, Rule};
+use crate::pairs::{Id, Node, Rule};
 
 impl Lower<'_> {
     /// A value.
@@ -133,7 +133,7 @@ impl Lower<'_> {
         let mut args = Vec::new();
         let arena = self.arena;
         for (arg, _) in arena.children(id) {
-            let name = self.child(arg, Rule::ident).map(|(_, n)| self.name(n));
+            let name = self.child(arg, Rule::label).map(|(_, n)| self.name(n));
             if let Some(value) = self.child_expr(arg) {
                 args.push(Arg { name, value });
             }
