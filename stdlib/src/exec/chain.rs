@@ -48,27 +48,40 @@ impl Chain {
     /// ends in as much noise as one of 1000 steps) or `vp` (the discretised variance-preserving process of Xiao et al., arXiv 2112.07804).
     pub fn new(schedule: &str, steps: usize) -> Result<Self, JobError> {
         if steps == 0 {
-            return Err(JobError::Failed("a chain of 0 steps, wanted at least 1".into()));
+            return Err(JobError::Failed(
+                "a chain of 0 steps, wanted at least 1".into(),
+            ));
         }
         let total = steps as f64;
         let cosine = |i: usize| {
             let s = 0.008;
-            ((i as f64 / total + s) / (1.0 + s) * FRAC_PI_2).cos().powi(2)
+            ((i as f64 / total + s) / (1.0 + s) * FRAC_PI_2)
+                .cos()
+                .powi(2)
         };
         let beta = |t: usize| -> Result<f64, JobError> {
             Ok(match schedule {
                 "cosine" => (1.0 - cosine(t) / cosine(t - 1)).clamp(0.0, 0.999),
                 "linear" => {
                     let (low, high, scale) = (1e-4, 2e-2, 1000.0 / total);
-                    let part = if steps == 1 { 0.0 } else { (t - 1) as f64 / (total - 1.0) };
+                    let part = if steps == 1 {
+                        0.0
+                    } else {
+                        (t - 1) as f64 / (total - 1.0)
+                    };
                     (scale * (low + (high - low) * part)).clamp(0.0, 0.999)
                 }
                 "vp" => {
                     let (low, high) = (0.1, 10.0);
-                    let rate = low / total + 0.5 * (high - low) * (2 * t - 1) as f64 / (total * total);
+                    let rate =
+                        low / total + 0.5 * (high - low) * (2 * t - 1) as f64 / (total * total);
                     1.0 - (-rate).exp()
                 }
-                other => return Err(JobError::Failed(format!("unknown noise schedule `{other}`"))),
+                other => {
+                    return Err(JobError::Failed(format!(
+                        "unknown noise schedule `{other}`"
+                    )));
+                }
             })
         };
         let mut abar = vec![1.0];
@@ -131,7 +144,13 @@ impl Chain {
         let sigma = eta * ((1.0 - then) / (1.0 - now)).sqrt() * (1.0 - now / then).max(0.0).sqrt();
         let of_noise = (1.0 - then - sigma * sigma).max(0.0).sqrt();
         let of_noisy = of_noise / (1.0 - now).sqrt();
-        Kernel { from, to, of_sample: then.sqrt() - of_noisy * now.sqrt(), of_noisy, sigma }
+        Kernel {
+            from,
+            to,
+            of_sample: then.sqrt() - of_noisy * now.sqrt(),
+            of_noisy,
+            sigma,
+        }
     }
 }
 
@@ -159,19 +178,43 @@ impl Sampler {
         };
         match call.name.as_str() {
             "ddpm" => {
-                let Ddpm { train, schedule, clip, temperature } = Ddpm::read(call).map_err(bad)?;
+                let Ddpm {
+                    train,
+                    schedule,
+                    clip,
+                    temperature,
+                } = Ddpm::read(call).map_err(bad)?;
                 let chain = Chain::new(&schedule, train)?;
-                Ok(Self { chain, act: None, eta: 1.0, clip, temperature })
+                Ok(Self {
+                    chain,
+                    act: None,
+                    eta: 1.0,
+                    clip,
+                    temperature,
+                })
             }
             "ddim" => {
-                let Ddim { train, act, eta, schedule, clip, temperature } = Ddim::read(call).map_err(bad)?;
+                let Ddim {
+                    train,
+                    act,
+                    eta,
+                    schedule,
+                    clip,
+                    temperature,
+                } = Ddim::read(call).map_err(bad)?;
                 if act > train || act == 0 {
                     return Err(JobError::Failed(format!(
                         "`ddim` acts in {act} steps, wanted 1 to the {train} of training"
                     )));
                 }
                 let chain = Chain::new(&schedule, train)?;
-                Ok(Self { chain, act: Some(act), eta, clip, temperature })
+                Ok(Self {
+                    chain,
+                    act: Some(act),
+                    eta,
+                    clip,
+                    temperature,
+                })
             }
             other => Err(JobError::Failed(format!("unknown sampler `{other}`"))),
         }
@@ -182,7 +225,10 @@ impl Sampler {
         let start = start.min(self.chain.steps());
         let Some(act) = self.act else {
             return match eta {
-                Some(eta) => (1..=start).rev().map(|t| self.chain.implicit(t, t - 1, eta)).collect(),
+                Some(eta) => (1..=start)
+                    .rev()
+                    .map(|t| self.chain.implicit(t, t - 1, eta))
+                    .collect(),
                 None => (1..=start).rev().map(|t| self.chain.posterior(t)).collect(),
             };
         };
@@ -192,7 +238,11 @@ impl Sampler {
         marks.retain(|t| *t < start);
         marks.push(start);
         let eta = eta.unwrap_or(self.eta);
-        marks.windows(2).rev().map(|w| self.chain.implicit(w[1], w[0], eta)).collect()
+        marks
+            .windows(2)
+            .rev()
+            .map(|w| self.chain.implicit(w[1], w[0], eta))
+            .collect()
     }
 }
 
@@ -206,8 +256,15 @@ mod tests {
         for schedule in crate::samplers::NOISE_SCHEDULES {
             for steps in [5, 20, 1000] {
                 let chain = Chain::new(schedule, steps).unwrap();
-                assert!(chain.abar.windows(2).all(|w| w[1] < w[0]), "{schedule} {steps}");
-                assert!(chain.abar[steps] < 0.02, "{schedule} {steps}: {}", chain.abar[steps]);
+                assert!(
+                    chain.abar.windows(2).all(|w| w[1] < w[0]),
+                    "{schedule} {steps}"
+                );
+                assert!(
+                    chain.abar[steps] < 0.02,
+                    "{schedule} {steps}: {}",
+                    chain.abar[steps]
+                );
             }
         }
         assert!(Chain::new("square", 5).is_err());
@@ -218,7 +275,11 @@ mod tests {
         let chain = Chain::new("cosine", 20).unwrap();
         for t in 2..=20 {
             let (a, b) = (chain.posterior(t), chain.implicit(t, t - 1, 1.0));
-            for (x, y) in [(a.of_sample, b.of_sample), (a.of_noisy, b.of_noisy), (a.sigma, b.sigma)] {
+            for (x, y) in [
+                (a.of_sample, b.of_sample),
+                (a.of_noisy, b.of_noisy),
+                (a.sigma, b.sigma),
+            ] {
                 assert!((x - y).abs() < 1e-12, "step {t}: {a:?} {b:?}");
             }
         }
@@ -227,10 +288,26 @@ mod tests {
     #[test]
     fn few_steps_span_the_chain_and_end_at_the_sample() {
         let chain = Chain::new("cosine", 20).unwrap();
-        let sampler = Sampler { chain, act: Some(6), eta: 0.0, clip: true, temperature: 1.0 };
+        let sampler = Sampler {
+            chain,
+            act: Some(6),
+            eta: 0.0,
+            clip: true,
+            temperature: 1.0,
+        };
         let path: Vec<usize> = sampler.kernels(20, None).iter().map(|k| k.from).collect();
         assert_eq!(path, [20, 17, 14, 10, 7, 4]);
-        assert_eq!(sampler.kernels(6, None).iter().map(|k| (k.from, k.to)).collect::<Vec<_>>(), [(6, 4), (4, 0)]);
-        assert_eq!(sampler.kernels(20, None).last().map(|k| (k.to, k.of_noisy)), Some((0, 0.0)));
+        assert_eq!(
+            sampler
+                .kernels(6, None)
+                .iter()
+                .map(|k| (k.from, k.to))
+                .collect::<Vec<_>>(),
+            [(6, 4), (4, 0)]
+        );
+        assert_eq!(
+            sampler.kernels(20, None).last().map(|k| (k.to, k.of_noisy)),
+            Some((0, 0.0))
+        );
     }
 }

@@ -1,11 +1,23 @@
 //! The execution side of the standard library: environments, data, and what trains.
 
+pub mod cascade;
 pub mod chain;
 pub mod data;
+pub mod denoiser;
+pub mod drawing;
 pub mod env;
+pub mod facts;
+pub mod judge;
 pub mod layers;
+pub mod learner;
 pub mod model;
 pub mod optim;
 pub mod rate;
+pub mod reinforcing;
 pub mod rollout;
+pub mod stage;
 pub mod weights;
+
+mod library;
+
+pub use library::Exec;

@@ -31,7 +31,11 @@ impl Span {
             Span::Steps(n) => (now.steps, n),
             Span::EnvSteps(n) => (now.env_steps, n),
         };
-        if all > 0.0 { (done as f64 / all).min(1.0) } else { 1.0 }
+        if all > 0.0 {
+            (done as f64 / all).min(1.0)
+        } else {
+            1.0
+        }
     }
 }
 
@@ -73,16 +77,25 @@ impl Rate {
             "constant" => Ok(Self::Constant),
             "linear" => {
                 let Linear { to, floor } = Linear::read(call).map_err(bad)?;
-                Ok(Self::Linear(Fall { to: span(&to, node, epoch)?, floor }))
+                Ok(Self::Linear(Fall {
+                    to: span(&to, node, epoch)?,
+                    floor,
+                }))
             }
             "cosine" => {
                 let Cosine { to, floor } = Cosine::read(call).map_err(bad)?;
-                Ok(Self::Cosine(Fall { to: span(&to, node, epoch)?, floor }))
+                Ok(Self::Cosine(Fall {
+                    to: span(&to, node, epoch)?,
+                    floor,
+                }))
             }
             "warmup" => {
                 let Warmup { over, then } = Warmup::read(call).map_err(bad)?;
                 let then = Box::new(Self::new(&then, node, epoch)?);
-                Ok(Self::Warmup(Rise { over: span(&over, node, epoch)?, then }))
+                Ok(Self::Warmup(Rise {
+                    over: span(&over, node, epoch)?,
+                    then,
+                }))
             }
             other => Err(JobError::Failed(format!("unknown schedule `{other}`"))),
         }
@@ -93,9 +106,14 @@ impl Rate {
         match self {
             Self::Constant => 1.0,
             Self::Linear(fall) => 1.0 - (1.0 - fall.floor) * fall.to.used(now),
-            Self::Cosine(fall) => fall.floor + (1.0 - fall.floor) * 0.5 * (1.0 + (PI * fall.to.used(now)).cos()),
+            Self::Cosine(fall) => {
+                fall.floor + (1.0 - fall.floor) * 0.5 * (1.0 + (PI * fall.to.used(now)).cos())
+            }
             Self::Warmup(rise) => {
-                let next = Progress { steps: now.steps + 1, env_steps: now.env_steps + 1 };
+                let next = Progress {
+                    steps: now.steps + 1,
+                    env_steps: now.env_steps + 1,
+                };
                 rise.over.used(next) * rise.then.at(now)
             }
         }
@@ -116,7 +134,9 @@ fn span(value: &Value, node: &Node, epoch: f64) -> Result<Span, JobError> {
         _ => None,
     };
     limits.iter().find_map(of).ok_or_else(|| {
-        JobError::Failed(format!("a schedule over `{value}`, wanted steps (a budget of wall time alone has none)"))
+        JobError::Failed(format!(
+            "a schedule over `{value}`, wanted steps (a budget of wall time alone has none)"
+        ))
     })
 }
 
@@ -126,16 +146,25 @@ mod tests {
     use super::*;
 
     fn fall(kind: fn(Fall) -> Rate, n: f64, floor: f64) -> Rate {
-        kind(Fall { to: Span::Steps(n), floor })
+        kind(Fall {
+            to: Span::Steps(n),
+            floor,
+        })
     }
 
     fn at(rate: &Rate, steps: u64) -> f64 {
-        rate.at(Progress { steps, env_steps: 0 })
+        rate.at(Progress {
+            steps,
+            env_steps: 0,
+        })
     }
 
     #[test]
     fn schedules_fall_to_their_floor_and_stay() {
-        let (line, cosine) = (fall(Rate::Linear, 100.0, 0.1), fall(Rate::Cosine, 100.0, 0.1));
+        let (line, cosine) = (
+            fall(Rate::Linear, 100.0, 0.1),
+            fall(Rate::Cosine, 100.0, 0.1),
+        );
         for rate in [&line, &cosine] {
             assert!((at(rate, 0) - 1.0).abs() < 1e-12);
             assert!((at(rate, 50) - 0.55).abs() < 1e-12);
@@ -146,7 +175,10 @@ mod tests {
 
     #[test]
     fn a_warmup_is_whole_at_its_last_step() {
-        let rate = Rate::Warmup(Rise { over: Span::Steps(10.0), then: Box::new(Rate::Constant) });
+        let rate = Rate::Warmup(Rise {
+            over: Span::Steps(10.0),
+            then: Box::new(Rate::Constant),
+        });
         assert!((at(&rate, 0) - 0.1).abs() < 1e-12);
         assert!((at(&rate, 9) - 1.0).abs() < 1e-12);
         assert!((at(&rate, 20) - 1.0).abs() < 1e-12);

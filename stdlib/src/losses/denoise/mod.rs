@@ -1,5 +1,8 @@
 //! What is `denoise`?  Its definition; the arithmetic is in `exec`.
 
+#[cfg(feature = "exec")]
+pub mod exec;
+
 use align_schema::{DataKind, builtin};
 
 builtin! {

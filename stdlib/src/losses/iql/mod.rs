@@ -1,14 +1,18 @@
 //! What is `iql`?  Its definition; the arithmetic is in `exec`.
 
+#[cfg(feature = "exec")]
+pub mod exec;
+
 use align_schema::{Bounds, DataKind, Ty, builtin};
 
 builtin! {
     /// Implicit Q-learning: fits a critic to a dataset without asking for actions outside it.
     ///
     /// `V`: the expectile loss `|expectile - 1(u < 0)| u^2` of `u = min Q'(s, a) - V(s)`; `Q`: the squared error to
-    /// `r + discount V(s')`, which stops at terminals and not at time limits; the target `Q'` follows `Q` at rate `tau`.  One step of a
-    /// critic is one plan step: with a stride of `k` environment steps the reward is their discounted sum and the discount is its
-    /// `k`-th power.  The reported loss is the sum of the three.
+    /// `r + discount V(s')`, which stops at terminals and not at time limits; the target `Q'` follows `Q` at rate `tau`.  The
+    /// transitions are single environment steps, whatever the stride of plans.  Rewards are scaled by `1 - discount` inside, so that
+    /// values are of a reward's size; what is reported as `q`, and every answer of the critic, is in units of discounted return.  The
+    /// reported loss is the sum of the three.
     ///
     /// Source: Kostrikov et al., Offline Reinforcement Learning with Implicit Q-Learning, arXiv 2110.06169.
     ///

@@ -1,5 +1,8 @@
 //! What is `reinforce`?  Its definition; the arithmetic is in `exec`.
 
+#[cfg(feature = "exec")]
+pub mod exec;
+
 use align_schema::{Bounds, DataKind, Ref, Ty, builtin};
 
 builtin! {
@@ -18,7 +21,7 @@ builtin! {
         reference: Option<Ref> = Ty::Checkpoint;
         /// Weight of the divergence from the reference.
         kl: f64 = Ty::Float, default "0.0", bounds Bounds::at_least(0.0);
-        /// Plans an iteration, each from its own start.
+        /// Episodes an iteration, each from its own start; a planner draws one plan in each.
         plans: usize = Ty::Int, default "64", bounds Bounds::closed(2.0, 65536.0);
         /// Share of the ancestral noise while collecting; 0 leaves only the floor.
         eta: f64 = Ty::Float, default "1.0", bounds Bounds::closed(0.0, 1.0);

@@ -1,0 +1,428 @@
+//! What does a diffusion model denoise, and what is given to it?  A planner's trajectories with states painted in, or a policy's chunks of actions
+//! for an observation.  Must not know losses or environments.
+
+use std::sync::Arc;
+
+use align_runtime_api::JobError;
+use align_schema::{ArgError, Call, Value};
+use burn::prelude::*;
+use burn::tensor::TensorData;
+
+use crate::exec::chain::{Kernel, Predict, Sampler};
+use crate::exec::data::Scheme;
+use crate::exec::env::Stream;
+use crate::exec::facts::Facts;
+use crate::exec::layers::Params;
+use crate::exec::weights::Arch;
+use crate::nets::mlp::{Mlp, exec::PolicyNet};
+use crate::nets::temporal_unet::{TemporalUnet, exec::Unet};
+use rand::RngExt as _;
+use rand_distr::StandardNormal;
+
+/// Rows of one forward pass without gradients: more do not make it faster, and memory grows with it.
+pub const CHUNK: usize = 64;
+
+#[derive(Clone, Debug)]
+enum Shape {
+    Planner(Unet),
+    Policy(PolicyNet),
+}
+
+/// A diffusion model without its weights.
+#[derive(Clone, Debug)]
+pub struct Denoiser {
+    shape: Shape,
+    /// Its table of weights.
+    pub arch: Arc<Arch>,
+    /// Points of a sample.
+    pub horizon: usize,
+    /// Numbers of an action.
+    pub act: usize,
+    /// Numbers of an observation.
+    pub obs: usize,
+    /// Whether samples are given their last observation too.
+    pub ends: bool,
+    /// The chain and how it is walked back.
+    pub sampler: Sampler,
+    /// What the output stands for.
+    pub predict: Predict,
+    /// Clean samples are clipped to plus and minus this.
+    pub bound: Option<f64>,
+}
+
+/// What is given, normalised, one row a sample.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Condition {
+    /// First observations, `[n, obs]`.
+    pub observations: Vec<f32>,
+    /// Last observations, `[n, obs]`.
+    pub ends: Option<Vec<f32>>,
+}
+
+/// One recorded step back of many rows.
+#[derive(Clone, Debug)]
+pub struct Move {
+    /// The step; its `sigma` is the one that was used.
+    pub kernel: Kernel,
+    /// Samples before, `[n, size]`.
+    pub before: Vec<f32>,
+    /// Samples after.
+    pub after: Vec<f32>,
+    /// Means that the noise was added to.
+    pub mean: Vec<f32>,
+}
+
+/// How noise enters a walk.
+#[derive(Clone, Copy, Debug)]
+pub struct Noise {
+    /// Factor on all of it.
+    pub temperature: f64,
+    /// Least standard deviation of a step.
+    pub floor: f64,
+}
+
+/// Words of all bad arguments of a call.
+pub fn bad_call(call: &Call) -> impl Fn(Vec<ArgError>) -> JobError + '_ {
+    move |errors| {
+        let text: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        JobError::Failed(format!("`{}`: {}", call.name, text.join("; ")))
+    }
+}
+
+/// The call under a key of a model's record.
+pub fn call_of<'a>(model: &'a Value, key: &str) -> Result<&'a Call, JobError> {
+    match model.get(key) {
+        Some(Value::Call(call)) => Ok(call),
+        Some(other) => Err(JobError::Failed(format!(
+            "`{key}` of the model is `{other}`, wanted a call"
+        ))),
+        None => Err(JobError::Failed(format!("the model has no `{key}`"))),
+    }
+}
+
+impl Denoiser {
+    /// The model of a checkpoint's facts.
+    pub fn new(facts: &Facts) -> Result<Self, JobError> {
+        let net = call_of(&facts.model, "net")?;
+        let sampler = Sampler::new(call_of(&facts.model, "sampler")?)?;
+        let predict = match facts.model.get("predict") {
+            Some(Value::Name(n)) if n == "sample" => Predict::Sample,
+            Some(Value::Name(n)) if n == "velocity" => Predict::Velocity,
+            _ => Predict::Noise,
+        };
+        let (act, obs, horizon) = (facts.normaliser.act, facts.normaliser.obs, facts.horizon);
+        let mut arch = Arch::default();
+        let (shape, ends) = match net.name.as_str() {
+            "temporal_unet" => {
+                let net = TemporalUnet::read(net).map_err(bad_call(net))?;
+                let unet = Unet::new(&mut arch, &net, act + obs, horizon)
+                    .map_err(|e| JobError::Failed(format!("`temporal_unet`: {e}")))?;
+                (Shape::Planner(unet), facts.goal.is_some())
+            }
+            "mlp" => {
+                let net = Mlp::read(net).map_err(bad_call(net))?;
+                (
+                    Shape::Policy(PolicyNet::new(&mut arch, &net, horizon * act, obs)),
+                    false,
+                )
+            }
+            other => {
+                return Err(JobError::Failed(format!(
+                    "`{other}` is no diffusion model, wanted `temporal_unet` or `mlp`"
+                )));
+            }
+        };
+        // Limits put the data into -1 .. 1; five deviations hold nearly all of what a Gaussian scaling gives.
+        let bound = sampler.clip.then_some(match facts.normaliser.scheme {
+            Scheme::Limits => 1.0,
+            Scheme::Gaussian => 5.0,
+        });
+        Ok(Self {
+            shape,
+            arch: Arc::new(arch),
+            horizon,
+            act,
+            obs,
+            ends,
+            sampler,
+            predict,
+            bound,
+        })
+    }
+
+    /// Whether samples hold states.
+    pub fn plans(&self) -> bool {
+        matches!(self.shape, Shape::Planner(_))
+    }
+
+    /// Numbers of a point of a sample.
+    pub fn width(&self) -> usize {
+        if self.plans() {
+            self.act + self.obs
+        } else {
+            self.act
+        }
+    }
+
+    /// Numbers of a sample.
+    pub fn size(&self) -> usize {
+        self.horizon * self.width()
+    }
+
+    /// Splits normalised windows `[n, horizon, act + obs]` into samples `[n, size]` and what is given.
+    pub fn split(&self, windows: &[f32]) -> (Vec<f32>, Condition) {
+        let point = self.act + self.obs;
+        let mut condition = Condition {
+            observations: Vec::new(),
+            ends: self.ends.then(Vec::new),
+        };
+        let mut samples = Vec::with_capacity(windows.len());
+        for window in windows.chunks_exact(self.horizon * point) {
+            condition
+                .observations
+                .extend_from_slice(&window[self.act..point]);
+            if let Some(ends) = &mut condition.ends {
+                ends.extend_from_slice(&window[window.len() - self.obs..]);
+            }
+            if self.plans() {
+                samples.extend_from_slice(window);
+            } else {
+                samples.extend(window.chunks_exact(point).flat_map(|p| &p[..self.act]));
+            }
+        }
+        (samples, condition)
+    }
+
+    /// 1 for each number of a sample that is free, 0 for one that is given, `[size]`; and how many are free.
+    pub fn free(&self, ends: bool) -> (Vec<f32>, usize) {
+        let mut mask = vec![1.0; self.size()];
+        if self.plans() {
+            let width = self.width();
+            mask[self.act..width].fill(0.0);
+            if ends {
+                let size = mask.len();
+                mask[size - self.obs..].fill(0.0);
+            }
+        }
+        let free = mask.iter().filter(|m| **m > 0.0).count();
+        (mask, free)
+    }
+
+    /// Overwrites the given numbers of samples `[n, size]`.
+    pub fn impose(&self, condition: &Condition, samples: &mut [f32]) {
+        if !self.plans() {
+            return;
+        }
+        let (act, width, size) = (self.act, self.width(), self.size());
+        for (i, sample) in samples.chunks_exact_mut(size).enumerate() {
+            let row = i * self.obs..(i + 1) * self.obs;
+            sample[act..width].copy_from_slice(&condition.observations[row.clone()]);
+            if let Some(ends) = &condition.ends {
+                sample[size - self.obs..].copy_from_slice(&ends[row]);
+            }
+        }
+    }
+
+    /// The network's output for noisy samples `[n, horizon, width]`.
+    pub fn output(
+        &self,
+        p: Params<'_>,
+        x: Tensor<3>,
+        condition: &Condition,
+        times: &[usize],
+    ) -> Tensor<3> {
+        let [n, horizon, width] = x.dims();
+        match &self.shape {
+            Shape::Planner(unet) => unet.forward(p, x, times),
+            Shape::Policy(net) => {
+                let given = TensorData::new(condition.observations.clone(), [n, self.obs]);
+                let given = Tensor::from_data(given, &x.device());
+                let flat = x.reshape([n, horizon * width]);
+                net.forward(p, flat, given, times)
+                    .reshape([n, horizon, width])
+            }
+        }
+    }
+
+    /// A tensor `[n, horizon, width]` of samples.
+    pub fn tensor(&self, samples: Vec<f32>, device: &Device) -> Tensor<3> {
+        let n = samples.len() / self.size();
+        Tensor::from_data(
+            TensorData::new(samples, [n, self.horizon, self.width()]),
+            device,
+        )
+    }
+
+    /// Noisy samples at each row's step, given numbers in place.
+    pub fn noised(
+        &self,
+        samples: &[f32],
+        noise: &[f32],
+        times: &[usize],
+        condition: &Condition,
+    ) -> Vec<f32> {
+        let mut x = Vec::with_capacity(samples.len());
+        let size = self.size();
+        for ((row, eps), t) in samples
+            .chunks_exact(size)
+            .zip(noise.chunks_exact(size))
+            .zip(times)
+        {
+            let (signal, amount) = self.sampler.chain.forward(*t);
+            x.extend(
+                row.iter()
+                    .zip(eps)
+                    .map(|(s, e)| (signal * f64::from(*s) + amount * f64::from(*e)) as f32),
+            );
+        }
+        self.impose(condition, &mut x);
+        x
+    }
+
+    /// What the output should be.
+    pub fn target(&self, samples: &[f32], noise: &[f32], times: &[usize]) -> Vec<f32> {
+        let mut out = Vec::with_capacity(samples.len());
+        let size = self.size();
+        for ((row, eps), t) in samples
+            .chunks_exact(size)
+            .zip(noise.chunks_exact(size))
+            .zip(times)
+        {
+            let (of_sample, of_noise) = self.sampler.chain.target(*t, self.predict);
+            out.extend(
+                row.iter()
+                    .zip(eps)
+                    .map(|(s, e)| (of_sample * f64::from(*s) + of_noise * f64::from(*e)) as f32),
+            );
+        }
+        out
+    }
+
+    /// Means of steps back for one output, as numbers.
+    fn means(&self, kernel: &Kernel, x: &[f32], output: &[f32]) -> Vec<f32> {
+        let (a, b) = self.sampler.chain.clean(kernel.from, self.predict);
+        let bound = self.bound.unwrap_or(f64::INFINITY);
+        let step = |(x, o): (&f32, &f32)| {
+            let clean = (a * f64::from(*x) + b * f64::from(*o)).clamp(-bound, bound);
+            (kernel.of_sample * clean + kernel.of_noisy * f64::from(*x)) as f32
+        };
+        x.iter().zip(output).map(step).collect()
+    }
+
+    /// Walks samples `[n, size]` back along `kernels`; one random stream a row, so that a sample does not depend on its neighbours.
+    ///
+    /// Weights are plain tensors: nothing here records gradients.
+    pub fn walk(
+        &self,
+        p: Params<'_>,
+        condition: &Condition,
+        mut x: Vec<f32>,
+        kernels: &[Kernel],
+        noise: Noise,
+        rngs: &mut [Stream],
+        mut record: Option<&mut Vec<Move>>,
+    ) -> Result<Vec<f32>, JobError> {
+        self.impose(condition, &mut x);
+        let (mask, _) = self.free(condition.ends.is_some());
+        for kernel in kernels {
+            let output = self.outputs(p, condition, &x, kernel.from)?;
+            let mean = self.means(kernel, &x, &output);
+            let sigma = (kernel.sigma * noise.temperature).max(noise.floor);
+            let mut after = mean.clone();
+            if sigma > 0.0 {
+                for (row, rng) in after.chunks_exact_mut(self.size()).zip(rngs.iter_mut()) {
+                    for (y, free) in row.iter_mut().zip(&mask) {
+                        let z: f64 = rng.sample(StandardNormal);
+                        *y += (sigma * z) as f32 * free;
+                    }
+                }
+            }
+            self.impose(condition, &mut after);
+            if !after.iter().all(|v| v.is_finite()) {
+                return Err(JobError::NonFinite {
+                    what: "sample".into(),
+                    step: kernel.from as u64,
+                });
+            }
+            if let Some(record) = &mut record {
+                let kernel = Kernel { sigma, ..*kernel };
+                record.push(Move {
+                    kernel,
+                    before: x,
+                    after: after.clone(),
+                    mean,
+                });
+            }
+            x = after;
+        }
+        Ok(x)
+    }
+
+    /// Outputs for all rows at one step, a chunk at a time.
+    pub fn outputs(
+        &self,
+        p: Params<'_>,
+        condition: &Condition,
+        x: &[f32],
+        t: usize,
+    ) -> Result<Vec<f32>, JobError> {
+        let Some(device) = p.first().map(Tensor::device) else {
+            return Ok(Vec::new());
+        };
+        let mut out = Vec::with_capacity(x.len());
+        for (i, part) in x.chunks(CHUNK * self.size()).enumerate() {
+            let n = part.len() / self.size();
+            let given = condition.rows(i * CHUNK..i * CHUNK + n, self.obs);
+            let y = self.output(p, self.tensor(part.to_vec(), &device), &given, &vec![t; n]);
+            out.extend_from_slice(&numbers(y)?);
+        }
+        Ok(out)
+    }
+
+    /// Fresh noise `[n, size]`, one stream a row.
+    pub fn noise(&self, temperature: f64, rngs: &mut [Stream]) -> Vec<f32> {
+        let mut x = Vec::with_capacity(rngs.len() * self.size());
+        for rng in rngs {
+            x.extend(
+                (0..self.size())
+                    .map(|_| (temperature * rng.sample::<f64, _>(StandardNormal)) as f32),
+            );
+        }
+        x
+    }
+}
+
+impl Condition {
+    /// Some rows of it.
+    #[must_use]
+    pub fn rows(&self, rows: std::ops::Range<usize>, obs: usize) -> Self {
+        let range = rows.start * obs..rows.end * obs;
+        Self {
+            observations: self.observations[range.clone()].to_vec(),
+            ends: self.ends.as_ref().map(|e| e[range].to_vec()),
+        }
+    }
+
+    /// Rows by index.
+    #[must_use]
+    pub fn pick(&self, rows: &[usize], obs: usize) -> Self {
+        let take = |from: &[f32]| {
+            rows.iter()
+                .flat_map(|r| &from[r * obs..(r + 1) * obs])
+                .copied()
+                .collect()
+        };
+        Self {
+            observations: take(&self.observations),
+            ends: self.ends.as_deref().map(take),
+        }
+    }
+}
+
+/// The numbers of a tensor.
+pub fn numbers<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, JobError> {
+    tensor
+        .into_data()
+        .try_into_vec::<f32>()
+        .map_err(|e| JobError::Failed(format!("a tensor is not of f32: {e:?}")))
+}

@@ -1,0 +1,227 @@
+//! How does a stage learn?  Weights, their moving average, the optimiser, the rate, clipping, and all of that saved and loaded.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use align_runtime_api::{Files, Input, Job, JobError, Purpose, stream};
+use align_schema::{Call, Value};
+use burn::prelude::*;
+
+use crate::exec::denoiser::numbers;
+use crate::exec::facts::{EMA, Facts, MODEL, OPTIM, STATE, State, read};
+use crate::exec::optim::{Optimiser, clip};
+use crate::exec::rate::{Progress, Rate};
+use crate::exec::weights::{Arch, Weights, gradients, read_flat, write_flat};
+
+/// What one update did.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Update {
+    /// The loss before it.
+    pub loss: f64,
+    /// Global norm of the gradient before clipping.
+    pub norm: f64,
+    /// The rate that was used.
+    pub lr: f64,
+}
+
+/// Everything that training changes.
+pub struct Learner {
+    /// Where tensors live (a plain device).
+    pub device: Device,
+    /// The weights.
+    pub weights: Weights,
+    /// Their moving average.
+    pub ema: Weights,
+    decay: f64,
+    /// Whether the average forgets faster at first: a fresh model's first weights are worth nothing, those of a checkpoint are.
+    ramp: bool,
+    optim: Optimiser,
+    clip: f64,
+    rate: Rate,
+    /// How far the stage is.
+    pub progress: Progress,
+}
+
+/// The device of a job.
+pub fn device(job: &Job) -> Result<Device, JobError> {
+    match job.device.as_str() {
+        "cpu" | "" => Ok(Device::flex()),
+        other => Err(JobError::Failed(format!(
+            "this build has no device `{other}`, only `cpu`"
+        ))),
+    }
+}
+
+/// A number field of a stage.
+pub fn number(job: &Job, name: &str, default: f64) -> f64 {
+    job.node
+        .value(name)
+        .and_then(Value::number)
+        .unwrap_or(default)
+}
+
+/// A call field of a stage.
+pub fn call(job: &Job, name: &str) -> Result<Call, JobError> {
+    match job.node.value(name) {
+        Some(Value::Call(call)) => Ok(call.clone()),
+        // A bare name is a call without arguments.
+        Some(Value::Name(name)) => Ok(Call {
+            name: name.clone(),
+            args: Vec::new(),
+        }),
+        Some(other) => Err(JobError::Failed(format!(
+            "`{name}` is `{other}`, wanted a call"
+        ))),
+        None => Err(JobError::Failed(format!("the stage has no `{name}`"))),
+    }
+}
+
+impl Learner {
+    /// A fresh optimiser over fresh weights, or over those of the `from` checkpoint: its moving average, which is what was judged.
+    ///
+    /// `epoch` is the number of steps in one pass over the data; `averaged` is false for models without a moving average.
+    pub fn new(
+        job: &Job,
+        arch: Arc<Arch>,
+        from: Option<&Input>,
+        epoch: f64,
+        averaged: bool,
+    ) -> Result<Self, JobError> {
+        let device = device(job)?;
+        let total = arch.total();
+        let weights = match from {
+            Some(input) => {
+                let name = if averaged { EMA } else { MODEL };
+                Weights::from_bytes(arch, &read(&input.files, name)?, name)?
+            }
+            None => Weights::fresh(arch, &mut stream(&job.key, Purpose::Init, 0)),
+        };
+        let optim = Optimiser::new(&call(job, "optim")?, total)?;
+        let rate = Rate::new(&optim.schedule, &job.node, epoch)?;
+        let ema = job
+            .node
+            .value("model")
+            .and_then(|m| m.get("ema"))
+            .and_then(Value::number);
+        Ok(Self {
+            device,
+            ema: weights.clone(),
+            weights,
+            decay: if averaged { ema.unwrap_or(0.995) } else { 0.0 },
+            ramp: from.is_none(),
+            optim,
+            clip: number(job, "clip_norm", 1.0),
+            rate,
+            progress: Progress::default(),
+        })
+    }
+
+    /// Turns the moving average off: it is always the weights themselves.
+    pub fn unaveraged(&mut self) {
+        self.decay = 0.0;
+    }
+
+    /// Tensors that record gradients, and the device for what goes with them.
+    pub fn tracked(&self) -> (Vec<Tensor<2>>, Device) {
+        (
+            self.weights.tracked(&self.device),
+            self.device.clone().autodiff(),
+        )
+    }
+
+    /// Goes down the gradient of a loss that was computed from [`Self::tracked`].
+    pub fn descend(&mut self, loss: Tensor<1>, tracked: &[Tensor<2>]) -> Result<Update, JobError> {
+        let (value, gradient) = self.gradient(loss, tracked)?;
+        let update = self.apply(gradient)?;
+        Ok(Update {
+            loss: value,
+            ..update
+        })
+    }
+
+    /// Value and gradient of a loss.
+    pub fn gradient(
+        &self,
+        loss: Tensor<1>,
+        tracked: &[Tensor<2>],
+    ) -> Result<(f64, Vec<f32>), JobError> {
+        let shown = loss.clone().inner();
+        let gradient = gradients(&self.weights.arch, tracked, loss.backward())?;
+        let value = numbers(shown)?.first().copied().map_or(f64::NAN, f64::from);
+        if !value.is_finite() {
+            return Err(JobError::NonFinite {
+                what: "loss".into(),
+                step: self.progress.steps,
+            });
+        }
+        Ok((value, gradient))
+    }
+
+    /// Clips a gradient and moves the weights; one that is not finite is an error and moves nothing.
+    pub fn apply(&mut self, mut gradient: Vec<f32>) -> Result<Update, JobError> {
+        let norm = clip(&mut gradient, self.clip);
+        if !norm.is_finite() {
+            return Err(JobError::NonFinite {
+                what: "gradient".into(),
+                step: self.progress.steps,
+            });
+        }
+        let lr = self.optim.lr * self.rate.at(self.progress);
+        self.optim.step(&mut self.weights.values, &gradient, lr);
+        let made = self.optim.steps as f64;
+        let decay = if self.ramp {
+            self.decay.min(made / (9.0 + made))
+        } else {
+            self.decay
+        };
+        self.ema.follow(&self.weights, decay);
+        Ok(Update {
+            loss: f64::NAN,
+            norm,
+            lr,
+        })
+    }
+
+    /// The files of a checkpoint; `more` are further arrays of the same table, kept beside the moments.
+    pub fn save(&self, facts: &Facts, more: &[(&str, &[f32])]) -> Result<Files, JobError> {
+        let mut moments = vec![("first.", &self.optim.first[..])];
+        if !self.optim.second.is_empty() {
+            moments.push(("second.", &self.optim.second));
+        }
+        moments.extend_from_slice(more);
+        let state = State::new(facts, self.optim.steps, self.progress);
+        Ok(Files::from([
+            (MODEL.to_owned(), self.weights.to_bytes()?),
+            (EMA.to_owned(), self.ema.to_bytes()?),
+            (OPTIM.to_owned(), write_flat(&self.weights.arch, &moments)?),
+            (STATE.to_owned(), state.to_bytes()?),
+        ]))
+    }
+
+    /// Goes back to a checkpoint of this stage; the result is its state and the further arrays that were asked for.
+    pub fn load(
+        &mut self,
+        files: &BTreeMap<String, PathBuf>,
+        more: &[&str],
+    ) -> Result<(State, Vec<Vec<f32>>), JobError> {
+        let state = State::load(files)?;
+        let arch = self.weights.arch.clone();
+        let moments = read(files, OPTIM)?;
+        let first = read_flat(&arch, &moments, "first.", OPTIM)?;
+        let second = if self.optim.second.is_empty() {
+            Vec::new()
+        } else {
+            read_flat(&arch, &moments, "second.", OPTIM)?
+        };
+        let others = more
+            .iter()
+            .map(|prefix| read_flat(&arch, &moments, prefix, OPTIM))
+            .collect::<Result<_, _>>()?;
+        self.weights = Weights::from_bytes(arch.clone(), &read(files, MODEL)?, MODEL)?;
+        self.ema = Weights::from_bytes(arch, &read(files, EMA)?, EMA)?;
+        (self.optim.first, self.optim.second, self.optim.steps) = (first, second, state.updates);
+        self.progress.env_steps = state.env_steps;
+        Ok((state, others))
+    }
+}

@@ -1,0 +1,109 @@
+//! Which code executes which node?  The library that the binary hands to the runtime.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use align_plan::Node;
+use align_runtime_api::{Input, Job, JobError, Library, Made, OnProgress, Trainer};
+use align_schema::{Effect, Value};
+use burn::prelude::*;
+
+use crate::exec::cascade;
+use crate::exec::data::Dataset;
+use crate::exec::denoiser::bad_call;
+use crate::exec::drawing::Drawing;
+use crate::exec::facts::input;
+use crate::exec::judge::Judge;
+use crate::exec::learner::{call, device};
+use crate::exec::model::{Critic, Models, Planner};
+use crate::losses::{denoise, iql, ppo, reinforce, weighted};
+
+/// The execution of every builtin of this library.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Exec;
+
+/// Opens checkpoints on one device.
+struct Opener {
+    device: Device,
+}
+
+impl Models for Opener {
+    fn planner(&self, checkpoint: &Input) -> Result<Box<dyn Planner>, JobError> {
+        Ok(Box::new(Drawing::open(checkpoint, &self.device)?))
+    }
+
+    fn critic(&self, checkpoint: &Input) -> Result<Box<dyn Critic>, JobError> {
+        Ok(Box::new(Judge::open(checkpoint, &self.device)?))
+    }
+}
+
+impl Library for Exec {
+    fn trainer(&self, job: &Job) -> Result<Box<dyn Trainer>, JobError> {
+        let loss = call(job, "loss")?;
+        let data = input(job, "data").ok_or_else(|| {
+            JobError::Failed(format!("`{}` has no data to learn from", job.node.name))
+        })?;
+        let bad = bad_call(&loss);
+        let episodes = || Dataset::load(&data.files);
+        Ok(match loss.name.as_str() {
+            "denoise" => Box::new(denoise::exec::open(job, &episodes()?)?),
+            "weighted" => {
+                let loss = weighted::Weighted::read(&loss).map_err(bad)?;
+                Box::new(weighted::exec::open(job, &loss, &episodes()?)?)
+            }
+            "iql" => iql::exec::open(job, &iql::Iql::read(&loss).map_err(bad)?, &episodes()?)?,
+            "ppo" => {
+                let loss = ppo::Ppo::read(&loss).map_err(bad)?;
+                Box::new(ppo::exec::open(job, &loss, &episodes()?)?)
+            }
+            "reinforce" => {
+                let loss = reinforce::Reinforce::read(&loss).map_err(bad)?;
+                Box::new(reinforce::exec::open(job, &loss, &episodes()?)?)
+            }
+            other => return Err(JobError::Failed(format!("unknown loss `{other}`"))),
+        })
+    }
+
+    fn dataset(&self, job: &Job, _progress: OnProgress<'_>) -> Result<Made, JobError> {
+        let _ = Opener {
+            device: device(job)?,
+        };
+        Err(JobError::Failed("todo".into()))
+    }
+
+    fn cascade(&self, job: &Job, progress: OnProgress<'_>) -> Result<Made, JobError> {
+        cascade::run(job, progress)
+    }
+
+    fn semantics(&self, node: &Node) -> Vec<(String, u32)> {
+        let mut found = BTreeMap::new();
+        for field in node
+            .fields
+            .values()
+            .filter(|f| f.effect == Effect::Identity)
+        {
+            editions(&field.value, &mut found);
+        }
+        found.into_iter().collect()
+    }
+
+    fn sources(&self, _node: &Node) -> Vec<PathBuf> {
+        Vec::new()
+    }
+}
+
+/// Editions of every builtin that a value calls.
+fn editions(value: &Value, found: &mut BTreeMap<String, u32>) {
+    match value {
+        Value::Call(call) => {
+            for builtin in crate::builtins().filter(|b| b.name == call.name) {
+                let edition = found.entry(call.name.clone()).or_insert(builtin.semantics);
+                *edition = builtin.semantics.max(*edition);
+            }
+            call.args.iter().for_each(|(_, v)| editions(v, found));
+        }
+        Value::Record(fields) => fields.iter().for_each(|(_, v)| editions(v, found)),
+        Value::List(items) => items.iter().for_each(|v| editions(v, found)),
+        _ => {}
+    }
+}

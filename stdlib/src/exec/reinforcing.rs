@@ -1,0 +1,619 @@
+//! How is a diffusion model reinforced?  Collecting plans with their chains, advantages, and the gradient on the chain's Gaussian steps.
+//!
+//! Densities, divergences and ratios are averaged over the free numbers of a sample, never summed: clip ranges and weights then do not depend
+//! on the size of a plan.
+
+use align_runtime_api::{Job, JobError, Purpose, StepOut};
+use burn::prelude::*;
+use burn::tensor::TensorData;
+use rand::RngExt as _;
+
+use crate::exec::data::{Dataset, Windows};
+use crate::exec::denoiser::{Condition, numbers};
+use crate::exec::drawing::Drawing;
+use crate::exec::env::{Env, Stream};
+use crate::exec::facts::input;
+use crate::exec::judge::Judge;
+use crate::exec::learner::Update;
+use crate::exec::model::{Execution, Planner, Plans, Request};
+use crate::exec::rollout::{Episode, Starts, rollout};
+use crate::exec::stage::{DiffusionTrainer, Objective, STREAMS, Stage, free_mean};
+use crate::losses::denoise::exec::held_windows;
+
+/// Discount of one environment step for the credit of a policy's chunks, without a critic that has one.
+const DISCOUNT: f64 = 0.99;
+
+/// How the collected chains are used.
+#[derive(Clone, Copy, Debug)]
+pub enum Rule {
+    /// Clipped ratios, so many passes.
+    Clipped {
+        /// How far a ratio may leave 1.
+        clip: f64,
+        /// Passes over the chains.
+        epochs: usize,
+    },
+    /// The score function, one update.
+    Score,
+}
+
+/// What both losses share.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// How the chains are used.
+    pub rule: Rule,
+    /// Weight of the divergence from the reference.
+    pub kl: f64,
+    /// Episodes an iteration.
+    pub plans: usize,
+    /// Share of ancestral noise.
+    pub eta: f64,
+    /// Least standard deviation of a step.
+    pub floor: f64,
+}
+
+/// Reinforcement in an environment.
+struct Reinforcing {
+    settings: Settings,
+    env: Box<dyn Env>,
+    critic: Option<Judge>,
+    reference: Option<Vec<Tensor<2>>>,
+    held: Windows,
+}
+
+/// Opens a stage; `critic` and `reference` are indices of inputs.
+pub fn open(
+    job: &Job,
+    data: &Dataset,
+    settings: Settings,
+    (critic, reference): (Option<usize>, Option<usize>),
+) -> Result<DiffusionTrainer, JobError> {
+    let steps = data.rollouts.len();
+    let mut stage = Stage::open(job, Some(data), |_, batch| steps as f64 / batch)?;
+    // It acts with the weights that it learns: a moving average would lag behind by more iterations than a stage has.
+    stage.learner.unaveraged();
+    let task = environment_name(job).or_else(|| stage.facts.task.clone());
+    let task =
+        task.ok_or_else(|| JobError::Failed("no task to act in, wanted `in env(task)`".into()))?;
+    let env = crate::exec::env::make(&task)?;
+    if (env.task().act, env.task().obs) != (stage.denoiser.act, stage.denoiser.obs) {
+        return Err(JobError::Data(format!(
+            "`{task}` has other actions or observations than the model"
+        )));
+    }
+    let device = stage.learner.device.clone();
+    let critic = critic
+        .and_then(|i| job.inputs.get(i))
+        .map(|i| Judge::open(i, &device))
+        .transpose()?;
+    if let Some(critic) = &critic {
+        critic.fits(stage.denoiser.act, stage.denoiser.obs)?;
+    }
+    let reference = reference.and_then(|i| job.inputs.get(i));
+    let reference = reference
+        .map(|i| crate::exec::stage::frozen(i, &stage))
+        .transpose()?;
+    let held = held_windows(data, &stage);
+    let objective = Reinforcing {
+        settings,
+        env,
+        critic,
+        reference,
+        held,
+    };
+    Ok(DiffusionTrainer {
+        stage,
+        objective: Box::new(objective),
+    })
+}
+
+/// The task of `in env(task)`.
+fn environment_name(job: &Job) -> Option<String> {
+    use align_schema::Value;
+    let text = |v: &Value| match v {
+        Value::Str(s) | Value::Name(s) => Some(s.clone()),
+        _ => None,
+    };
+    match job.node.value("env")? {
+        Value::Call(call) => call.args.first().and_then(|(_, v)| text(v)),
+        other => text(other),
+    }
+}
+
+/// The chain of one plan.
+struct Chain {
+    /// Which episode, and which of its plans.
+    place: (usize, usize),
+    /// Normalised condition.
+    observation: Vec<f32>,
+    end: Option<Vec<f32>>,
+    /// The observation in the environment's units.
+    raw: Vec<f32>,
+    /// Samples at every level, noisiest first: one more than there are steps.
+    levels: Vec<Vec<f32>>,
+    /// Mean over free numbers of `(x' - mean)^2 / (2 sigma^2)` at each step, when it was collected.
+    exponents: Vec<f32>,
+}
+
+/// A planner that keeps its chains.
+struct Collecting {
+    drawing: Drawing,
+    settings: Settings,
+    chains: Vec<Chain>,
+    kernels: Vec<crate::exec::chain::Kernel>,
+    plans_of: Vec<usize>,
+}
+
+impl Planner for Collecting {
+    fn plan(&mut self, request: Request<'_>) -> Result<Plans, JobError> {
+        let Settings { eta, floor, .. } = self.settings;
+        let condition = self.drawing.condition(request.observations, request.goals);
+        let (samples, moves) = self
+            .drawing
+            .explore(&condition, (eta, floor), request.rngs)?;
+        let d = &self.drawing.denoiser;
+        let (size, obs) = (d.size(), d.obs);
+        let (mask, free) = d.free(condition.ends.is_some());
+        for (row, episode) in request.episodes.iter().enumerate() {
+            let part = row * size..(row + 1) * size;
+            let given = row * obs..(row + 1) * obs;
+            let mut levels: Vec<Vec<f32>> = moves
+                .iter()
+                .map(|m| m.before[part.clone()].to_vec())
+                .collect();
+            levels.push(samples[part.clone()].to_vec());
+            let exponent = |m: &crate::exec::denoiser::Move| {
+                let squares = m.after[part.clone()]
+                    .iter()
+                    .zip(&m.mean[part.clone()])
+                    .zip(&mask);
+                let sum: f64 = squares
+                    .map(|((x, mu), f)| f64::from((x - mu) * (x - mu) * f))
+                    .sum();
+                (sum / (2.0 * m.kernel.sigma * m.kernel.sigma * free as f64)) as f32
+            };
+            if self.plans_of.len() <= *episode {
+                self.plans_of.resize(episode + 1, 0);
+            }
+            self.chains.push(Chain {
+                place: (*episode, self.plans_of[*episode]),
+                observation: condition.observations[given.clone()].to_vec(),
+                end: condition.ends.as_ref().map(|e| e[given.clone()].to_vec()),
+                raw: request.observations[given].to_vec(),
+                exponents: moves.iter().map(exponent).collect(),
+                levels,
+            });
+            self.plans_of[*episode] += 1;
+        }
+        self.kernels = moves.iter().map(|m| m.kernel).collect();
+        Ok(self.drawing.plans(samples))
+    }
+
+    fn execution(&self) -> Execution {
+        self.drawing.execution()
+    }
+}
+
+/// Credit of each plan: the reward from where it was asked for to the end of its episode, discounted per environment step between plans.
+fn credits(chains: &[Chain], episodes: &[Episode], discount: f64) -> Vec<f64> {
+    let to_go: Vec<Vec<f64>> = episodes
+        .iter()
+        .map(|e| {
+            let mut sum = 0.0;
+            let mut out: Vec<f64> = e
+                .decisions
+                .iter()
+                .rev()
+                .map(|d| {
+                    sum = d.reward + discount.powi(d.steps as i32) * sum;
+                    sum
+                })
+                .collect();
+            out.reverse();
+            out
+        })
+        .collect();
+    let of = |c: &Chain| {
+        to_go
+            .get(c.place.0)
+            .and_then(|e| e.get(c.place.1))
+            .copied()
+            .unwrap_or(0.0)
+    };
+    chains.iter().map(of).collect()
+}
+
+/// Credits less what the baseline explains of them, whitened.  The baseline enters by a least-squares line, so that its scale and offset do not
+/// matter; without one the mean is taken off.  Credits that do not vary give zeros.
+pub fn advantages(credits: &[f64], baseline: Option<&[f64]>) -> Vec<f64> {
+    let n = credits.len().max(1) as f64;
+    let mean = |v: &[f64]| v.iter().sum::<f64>() / n;
+    let level = mean(credits);
+    let mut out: Vec<f64> = credits.iter().map(|c| c - level).collect();
+    if let Some(baseline) = baseline {
+        let middle = mean(baseline);
+        let centred: Vec<f64> = baseline.iter().map(|b| b - middle).collect();
+        let square: f64 = centred.iter().map(|b| b * b).sum();
+        if square > 1e-12 {
+            let slope = centred.iter().zip(&out).map(|(b, c)| b * c).sum::<f64>() / square;
+            out.iter_mut()
+                .zip(&centred)
+                .for_each(|(c, b)| *c -= slope * b);
+        }
+    }
+    let spread = (out.iter().map(|a| a * a).sum::<f64>() / n).sqrt();
+    out.iter_mut()
+        .for_each(|a| *a = if spread > 1e-8 { *a / spread } else { 0.0 });
+    out
+}
+
+/// Rows of chains at some of their steps, as tensors' data.
+pub struct Rows {
+    /// Noisy samples before the step.
+    pub before: Vec<f32>,
+    /// Samples after it.
+    pub after: Vec<f32>,
+    /// What is given.
+    pub condition: Condition,
+    /// The step of each row.
+    pub kernels: Vec<crate::exec::chain::Kernel>,
+    /// Exponent of each row when it was collected.
+    pub exponents: Vec<f32>,
+    /// Advantage of each row.
+    pub advantages: Vec<f32>,
+    /// Means of the reference.
+    pub reference: Option<Vec<f32>>,
+}
+
+/// What the rows of a minibatch say.
+pub struct Verdict {
+    /// The loss, one number.
+    pub loss: Tensor<1>,
+    /// Ratios of densities, `[n]`.
+    pub ratios: Tensor<1>,
+    /// Divergences from the reference, `[n]`; zeros without one.
+    pub divergence: Tensor<1>,
+}
+
+/// Means of the rows' steps for weights `p`, `[n, horizon, width]`; given numbers are not meaningful.
+pub fn means(stage: &Stage, p: &[Tensor<2>], rows: &Rows, device: &Device) -> Tensor<3> {
+    let d = &stage.denoiser;
+    let n = rows.kernels.len();
+    let column = |f: &dyn Fn(&crate::exec::chain::Kernel) -> f64| {
+        let data: Vec<f32> = rows.kernels.iter().map(|k| f(k) as f32).collect();
+        Tensor::<3>::from_data(TensorData::new(data, [n, 1, 1]), device)
+    };
+    let clean = |k: &crate::exec::chain::Kernel| d.sampler.chain.clean(k.from, d.predict);
+    let times: Vec<usize> = rows.kernels.iter().map(|k| k.from).collect();
+    let x = d.tensor(rows.before.clone(), device);
+    let output = d.output(p, x.clone(), &rows.condition, &times);
+    let sample = x.clone() * column(&|k| clean(k).0) + output * column(&|k| clean(k).1);
+    let sample = match d.bound {
+        Some(bound) => sample.clamp(-bound, bound),
+        None => sample,
+    };
+    sample * column(&|k| k.of_sample) + x * column(&|k| k.of_noisy)
+}
+
+/// The loss of a minibatch.
+pub fn verdict(
+    stage: &Stage,
+    settings: &Settings,
+    p: &[Tensor<2>],
+    rows: &Rows,
+    device: &Device,
+) -> Verdict {
+    let d = &stage.denoiser;
+    let n = rows.kernels.len();
+    let flat = |v: &[f32]| Tensor::<1>::from_data(TensorData::new(v.to_vec(), [n]), device);
+    let sharp: Vec<f32> = rows
+        .kernels
+        .iter()
+        .map(|k| (0.5 / (k.sigma * k.sigma)) as f32)
+        .collect();
+    let sharp = flat(&sharp);
+    let mean = means(stage, p, rows, device);
+    let distance = |other: &[f32]| {
+        let gap = (d.tensor(other.to_vec(), device) - mean.clone()).square();
+        free_mean(d, &rows.condition, gap) * sharp.clone()
+    };
+    let exponent = distance(&rows.after);
+    let ratios = (flat(&rows.exponents) - exponent.clone()).exp();
+    let gain = flat(&rows.advantages).neg();
+    let policy = match settings.rule {
+        Rule::Clipped { clip, .. } => {
+            let clipped = ratios.clone().clamp(1.0 - clip, 1.0 + clip);
+            (gain.clone() * ratios.clone()).max_pair(gain * clipped)
+        }
+        // The log density is the negative exponent, up to what does not depend on the weights.
+        Rule::Score => gain.neg() * exponent,
+    };
+    let divergence = match &rows.reference {
+        Some(other) => distance(other),
+        None => Tensor::zeros([n], device),
+    };
+    let loss = policy.mean() + divergence.clone().mean().mul_scalar(settings.kl);
+    Verdict {
+        loss,
+        ratios,
+        divergence,
+    }
+}
+
+/// The chains of an iteration, ready to learn from.
+struct Experience {
+    chains: Vec<Chain>,
+    kernels: Vec<crate::exec::chain::Kernel>,
+    advantages: Vec<f64>,
+}
+
+impl Experience {
+    /// Rows by (chain, step).
+    fn rows(&self, places: &[(usize, usize)], reference: Option<&[Vec<f32>]>) -> Rows {
+        let mut rows = Rows {
+            before: Vec::new(),
+            after: Vec::new(),
+            condition: Condition::default(),
+            kernels: Vec::new(),
+            exponents: Vec::new(),
+            advantages: Vec::new(),
+            reference: reference.map(|_| Vec::new()),
+        };
+        for &(c, k) in places {
+            let chain = &self.chains[c];
+            rows.before.extend_from_slice(&chain.levels[k]);
+            rows.after.extend_from_slice(&chain.levels[k + 1]);
+            rows.condition
+                .observations
+                .extend_from_slice(&chain.observation);
+            if let Some(end) = &chain.end {
+                rows.condition
+                    .ends
+                    .get_or_insert_default()
+                    .extend_from_slice(end);
+            }
+            rows.kernels.push(self.kernels[k]);
+            rows.exponents.push(chain.exponents[k]);
+            rows.advantages.push(self.advantages[c] as f32);
+            if let (Some(out), Some(all)) = (&mut rows.reference, reference) {
+                out.extend_from_slice(&all[c * self.kernels.len() + k]);
+            }
+        }
+        rows
+    }
+
+    /// Every (chain, step).
+    fn places(&self) -> Vec<(usize, usize)> {
+        (0..self.chains.len())
+            .flat_map(|c| (0..self.kernels.len()).map(move |k| (c, k)))
+            .collect()
+    }
+}
+
+impl Reinforcing {
+    /// Acts, and works out who gained.
+    fn collect(
+        &mut self,
+        stage: &Stage,
+        step: u64,
+    ) -> Result<(Experience, Vec<Episode>), JobError> {
+        let drawing = Drawing::new(
+            &stage.denoiser,
+            &stage.facts,
+            &stage.learner.weights,
+            &stage.learner.device,
+        );
+        let settings = self.settings;
+        let mut planner = Collecting {
+            drawing,
+            settings,
+            chains: Vec::new(),
+            kernels: Vec::new(),
+            plans_of: Vec::new(),
+        };
+        let base = step.wrapping_mul(STREAMS);
+        let streams = |i: u64| stage.stream(Purpose::Rollout, base.wrapping_add(i));
+        let episodes = rollout(
+            self.env.as_ref(),
+            Starts::Reset(settings.plans),
+            &mut planner,
+            &streams,
+            false,
+        )?;
+        let Collecting {
+            chains, kernels, ..
+        } = planner;
+        let discount = self
+            .critic
+            .as_ref()
+            .map_or(DISCOUNT, |c| crate::exec::model::Critic::discount(c));
+        // A planner is asked once an episode: its credit is then the plain return.
+        let credits = credits(&chains, &episodes, discount);
+        let raw: Vec<f32> = chains.iter().flat_map(|c| c.raw.iter().copied()).collect();
+        let baseline = self.critic.as_ref().map(|c| c.values(&raw)).transpose()?;
+        let advantages = advantages(&credits, baseline.as_deref());
+        Ok((
+            Experience {
+                chains,
+                kernels,
+                advantages,
+            },
+            episodes,
+        ))
+    }
+
+    /// Means of the reference at every (chain, step).
+    fn reference_means(
+        &self,
+        stage: &Stage,
+        experience: &Experience,
+        places: &[(usize, usize)],
+    ) -> Result<Option<Vec<Vec<f32>>>, JobError> {
+        let Some(params) = &self.reference else {
+            return Ok(None);
+        };
+        let mut out = Vec::with_capacity(places.len());
+        for part in places.chunks(crate::exec::denoiser::CHUNK) {
+            let rows = experience.rows(part, None);
+            let means = numbers(means(stage, params, &rows, &stage.learner.device))?;
+            out.extend(
+                means
+                    .chunks_exact(stage.denoiser.size())
+                    .map(<[f32]>::to_vec),
+            );
+        }
+        Ok(Some(out))
+    }
+}
+
+/// Sums over the minibatches of an iteration.
+#[derive(Default)]
+struct Sums {
+    updates: f64,
+    loss: f64,
+    norm: f64,
+    lr: f64,
+    rows: f64,
+    clipped: f64,
+    kl: f64,
+}
+
+impl Sums {
+    fn count(&mut self, update: Update) {
+        self.updates += 1.0;
+        self.loss += update.loss;
+        self.norm += update.norm;
+        self.lr = update.lr;
+    }
+
+    fn watch(&mut self, verdict: (Vec<f32>, Vec<f32>), clip: f64) {
+        let (ratios, divergence) = verdict;
+        self.rows += ratios.len() as f64;
+        self.clipped += ratios
+            .iter()
+            .filter(|r| (f64::from(**r) - 1.0).abs() > clip)
+            .count() as f64;
+        self.kl += divergence.iter().map(|d| f64::from(*d)).sum::<f64>();
+    }
+}
+
+impl Objective for Reinforcing {
+    fn step(&mut self, stage: &mut Stage, step: u64) -> Result<StepOut, JobError> {
+        let (experience, episodes) = self.collect(stage, step)?;
+        let mut places = experience.places();
+        let reference = self.reference_means(stage, &experience, &places)?;
+        let mut rng = stage.stream(Purpose::Batches, step);
+        let mut sums = Sums::default();
+        match self.settings.rule {
+            Rule::Clipped { clip, epochs } => {
+                for _ in 0..epochs {
+                    shuffle(&mut places, &mut rng);
+                    for part in places.chunks(stage.batch) {
+                        let rows = experience.rows(part, reference.as_deref());
+                        let (tracked, device) = stage.learner.tracked();
+                        let v = verdict(stage, &self.settings, &tracked, &rows, &device);
+                        let (ratios, divergence) =
+                            (v.ratios.inner(), v.divergence.without_autodiff());
+                        sums.count(stage.learner.descend(v.loss, &tracked)?);
+                        sums.watch((numbers(ratios)?, numbers(divergence)?), clip);
+                    }
+                }
+            }
+            Rule::Score => {
+                // One update: the gradients of all parts, weighted by their rows.
+                let mut total = vec![0.0; stage.denoiser.arch.total()];
+                let mut loss = 0.0;
+                for part in places.chunks(stage.batch.max(crate::exec::denoiser::CHUNK)) {
+                    let rows = experience.rows(part, reference.as_deref());
+                    let (tracked, device) = stage.learner.tracked();
+                    let v = verdict(stage, &self.settings, &tracked, &rows, &device);
+                    let divergence = v.divergence.without_autodiff();
+                    let (value, gradient) = stage.learner.gradient(v.loss, &tracked)?;
+                    let share = part.len() as f32 / places.len() as f32;
+                    total
+                        .iter_mut()
+                        .zip(&gradient)
+                        .for_each(|(t, g)| *t += share * g);
+                    loss += f64::from(share) * value;
+                    sums.watch((vec![1.0; part.len()], numbers(divergence)?), 1.0);
+                }
+                let update = stage.learner.apply(total)?;
+                sums.count(Update { loss, ..update });
+            }
+        }
+        Ok(self.told(&sums, &episodes, places.len()))
+    }
+
+    fn valid(&self, stage: &Stage) -> Result<Vec<(String, f64)>, JobError> {
+        Ok(vec![("valid.loss".into(), stage.held_loss(&self.held)?)])
+    }
+}
+
+impl Reinforcing {
+    fn told(&self, sums: &Sums, episodes: &[Episode], samples: usize) -> StepOut {
+        let n = episodes.len().max(1) as f64;
+        let reward = episodes.iter().map(|e| e.score).sum::<f64>() / n;
+        let spread = (episodes
+            .iter()
+            .map(|e| (e.score - reward).powi(2))
+            .sum::<f64>()
+            / n)
+            .sqrt();
+        let (updates, rows) = (sums.updates.max(1.0), sums.rows.max(1.0));
+        let mut metrics = vec![
+            ("loss", sums.loss / updates),
+            ("grad_norm", sums.norm / updates),
+            ("lr", sums.lr),
+            ("reward", reward),
+            ("reward.spread", spread),
+            ("kl", sums.kl / rows),
+        ];
+        if matches!(self.settings.rule, Rule::Clipped { .. }) {
+            metrics.push(("clip_fraction", sums.clipped / rows));
+        }
+        StepOut {
+            metrics: metrics
+                .into_iter()
+                .map(|(n, v)| (n.to_owned(), v))
+                .collect(),
+            env_steps: episodes.iter().map(|e| e.length as u64).sum(),
+            samples: samples as u64,
+        }
+    }
+}
+
+/// Puts places into a random order.
+fn shuffle<T>(items: &mut [T], rng: &mut Stream) {
+    for i in (1..items.len()).rev() {
+        items.swap(i, rng.random_range(0..=i));
+    }
+}
+
+/// The index of an input that an argument refers to, or that has the role of the argument.
+pub fn referred(job: &Job, argument: Option<&align_schema::Ref>, role: &str) -> Option<usize> {
+    argument.map(|r| r.need).or_else(|| {
+        let wanted = input(job, role)?;
+        job.inputs.iter().position(|i| std::ptr::eq(i, wanted))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advantages_are_white_and_free_of_what_the_baseline_explains() {
+        let baseline = [1.0, 2.0, 3.0, 4.0];
+        let credits: Vec<f64> = baseline.iter().map(|b| 10.0 * b - 3.0).collect();
+        let explained = advantages(&credits, Some(&baseline));
+        assert!(explained.iter().all(|a| a.abs() < 1e-6), "{explained:?}");
+        let plain = advantages(&credits, None);
+        let square: f64 = plain.iter().map(|a| a * a).sum::<f64>() / 4.0;
+        assert!((square - 1.0).abs() < 1e-9 && plain[0] < 0.0 && plain[3] > 0.0);
+    }
+
+    #[test]
+    fn rewards_that_do_not_vary_give_no_gradient() {
+        assert_eq!(advantages(&[5.0; 8], None), [0.0; 8]);
+    }
+}

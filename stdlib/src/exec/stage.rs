@@ -1,0 +1,367 @@
+//! How does a diffusion model train?  What every loss shares: data, learner, evaluation, checkpoints; the loss itself is an [`Objective`].
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use align_plan::Key;
+use align_runtime_api::{Evaluation, Files, Job, JobError, Purpose, StepOut, Trainer, stream};
+use burn::prelude::*;
+use burn::tensor::TensorData;
+use rand::RngExt as _;
+use rand_distr::StandardNormal;
+
+use crate::exec::data::{Dataset, Part, Windows};
+use crate::exec::denoiser::{CHUNK, Condition, Denoiser, numbers};
+use crate::exec::drawing::Drawing;
+use crate::exec::env::{Env, Stream};
+use crate::exec::facts::{Facts, State, input};
+use crate::exec::judge::Judge;
+use crate::exec::learner::{Learner, Update, number};
+use crate::exec::model::{Critic, Planner, Request};
+use crate::exec::rate::Progress;
+use crate::exec::rollout::{Starts, evaluation, rollout};
+
+/// Samples of a validation loss.
+pub const HELD: usize = 256;
+/// Index of the stream of the validation loss: the same noise at every evaluation, so that the curve shows the model.
+pub const FIXED: u64 = u64::MAX;
+/// Streams of one evaluation (or iteration): one an episode.
+pub const STREAMS: u64 = 1 << 20;
+
+/// A loss of a diffusion model.
+pub trait Objective {
+    /// Makes one training step.
+    fn step(&mut self, stage: &mut Stage, step: u64) -> Result<StepOut, JobError>;
+    /// `valid.loss` and the loss's own metrics on held-out data.
+    fn valid(&self, stage: &Stage) -> Result<Vec<(String, f64)>, JobError>;
+}
+
+/// What every loss shares.
+pub struct Stage {
+    /// Random streams derive from it.
+    pub key: Key,
+    /// The model without weights.
+    pub denoiser: Denoiser,
+    /// What goes into the checkpoint beside the weights.
+    pub facts: Facts,
+    /// The weights and how they move.
+    pub learner: Learner,
+    /// Samples of a batch.
+    pub batch: usize,
+    env: Option<Box<dyn Env>>,
+    critic: Option<Judge>,
+}
+
+/// A batch of noised samples.
+pub struct Noised {
+    /// Clean samples, `[n, size]`.
+    pub samples: Vec<f32>,
+    /// What is given.
+    pub condition: Condition,
+    /// Step of each row.
+    pub times: Vec<usize>,
+    /// Noise, `[n, size]`.
+    pub noise: Vec<f32>,
+}
+
+impl Noised {
+    /// Noises samples at uniform steps.
+    pub fn draw(
+        denoiser: &Denoiser,
+        (samples, condition): (Vec<f32>, Condition),
+        rng: &mut Stream,
+    ) -> Self {
+        let n = samples.len() / denoiser.size();
+        let total = denoiser.sampler.chain.steps();
+        let times = (0..n).map(|_| rng.random_range(1..=total)).collect();
+        let noise = (0..samples.len())
+            .map(|_| rng.sample::<f64, _>(StandardNormal) as f32)
+            .collect();
+        Self {
+            samples,
+            condition,
+            times,
+            noise,
+        }
+    }
+}
+
+/// Squared error of each row, averaged over the free numbers: `[n]`.
+///
+/// Given numbers have no part in it: they would flatter or spoil the curve that stop rules watch.
+pub fn row_errors(
+    denoiser: &Denoiser,
+    params: &[Tensor<2>],
+    batch: &Noised,
+    device: &Device,
+) -> Tensor<1> {
+    let noisy = denoiser.noised(&batch.samples, &batch.noise, &batch.times, &batch.condition);
+    let target = denoiser.target(&batch.samples, &batch.noise, &batch.times);
+    let output = denoiser.output(
+        params,
+        denoiser.tensor(noisy, device),
+        &batch.condition,
+        &batch.times,
+    );
+    let error = (output - denoiser.tensor(target, device)).square();
+    free_mean(denoiser, &batch.condition, error)
+}
+
+/// Mean over the free numbers of each row of `[n, horizon, width]`: `[n]`.
+pub fn free_mean(denoiser: &Denoiser, condition: &Condition, values: Tensor<3>) -> Tensor<1> {
+    let (mask, free) = denoiser.free(condition.ends.is_some());
+    let [n, horizon, width] = values.dims();
+    let share: Vec<f32> = mask.iter().map(|m| m / free as f32).collect();
+    let share = Tensor::<3>::from_data(
+        TensorData::new(share, [1, horizon, width]),
+        &values.device(),
+    );
+    (values * share)
+        .reshape([n, horizon * width])
+        .sum_dim(1)
+        .reshape([n])
+}
+
+/// The part of the data that a stage learns from or is measured on, scaled as the model wants it.
+pub fn windows(data: &Dataset, part: Part, facts: &Facts) -> Windows {
+    if data.meta.normaliser == facts.normaliser {
+        return Windows::with(data, part, facts.horizon, facts.stride);
+    }
+    // The scaling belongs to the checkpoint: data that was scaled otherwise is scaled again.
+    let mut data = data.clone();
+    data.meta.normaliser = facts.normaliser.clone();
+    Windows::with(&data, part, facts.horizon, facts.stride)
+}
+
+impl Stage {
+    /// Opens a stage whose `data` input is made of episodes (`data`), or of something else (`facts` then come from the `from` checkpoint).
+    pub fn open(
+        job: &Job,
+        data: Option<&Dataset>,
+        epoch: impl Fn(&Facts, f64) -> f64,
+    ) -> Result<Self, JobError> {
+        let model = job
+            .node
+            .value("model")
+            .ok_or_else(|| JobError::Failed("the stage has no `model`".into()))?;
+        let from = input(job, "from");
+        let facts = match (from, data) {
+            (Some(from), _) => Facts {
+                model: model.clone(),
+                ..State::load(&from.files)?.facts
+            },
+            (None, Some(data)) => Facts::fresh(model, data),
+            (None, None) => {
+                return Err(JobError::Failed(
+                    "pairs alone do not say how data is scaled: wanted a checkpoint to start from"
+                        .into(),
+                ));
+            }
+        };
+        if let Some(data) = data {
+            fits(&facts, data)?;
+        }
+        let denoiser = Denoiser::new(&facts)?;
+        let batch = (number(job, "batch", 32.0) as usize).max(1);
+        let epoch = epoch(&facts, batch as f64);
+        let learner = Learner::new(job, denoiser.arch.clone(), from, epoch, true)?;
+        let critic = input(job, "eval.critic")
+            .map(|i| Judge::open(i, &learner.device))
+            .transpose()?;
+        if let Some(critic) = &critic {
+            critic.fits(denoiser.act, denoiser.obs)?;
+        }
+        let env = environment(&facts)?;
+        Ok(Self {
+            key: job.key.clone(),
+            denoiser,
+            facts,
+            learner,
+            batch,
+            env,
+            critic,
+        })
+    }
+
+    /// The random stream of one purpose and index of this stage.
+    pub fn stream(&self, purpose: Purpose, index: u64) -> Stream {
+        stream(&self.key, purpose, index)
+    }
+
+    /// Mean error of the averaged weights on held-out windows, each at a fixed step with fixed noise.
+    pub fn held_loss(&self, held: &Windows) -> Result<f64, JobError> {
+        let params = self.learner.ema.tensors(&self.learner.device);
+        let mut rng = self.stream(Purpose::Evaluation, FIXED);
+        let starts = held.spread(HELD);
+        let mut sum = 0.0;
+        for part in starts.chunks(CHUNK) {
+            let batch = Noised::draw(
+                &self.denoiser,
+                self.denoiser.split(&held.batch(part)),
+                &mut rng,
+            );
+            let errors = row_errors(&self.denoiser, &params, &batch, &self.learner.device);
+            sum += numbers(errors)?.iter().map(|e| f64::from(*e)).sum::<f64>();
+        }
+        Ok(sum / starts.len().max(1) as f64)
+    }
+
+    /// Evaluates the averaged weights by acting and by judging.
+    fn act(&mut self, index: u64, episodes: u64) -> Result<Evaluation, JobError> {
+        let Self {
+            key,
+            denoiser,
+            facts,
+            learner,
+            env,
+            critic,
+            ..
+        } = self;
+        let mut drawing = Drawing::new(denoiser, facts, &learner.ema, &learner.device);
+        let base = index.wrapping_mul(STREAMS);
+        judge_and_run(
+            &mut drawing,
+            facts,
+            env.as_deref(),
+            critic.as_mut(),
+            episodes,
+            &|i| stream(key, Purpose::Evaluation, base.wrapping_add(i)),
+        )
+    }
+}
+
+/// Runs `episodes` episodes where the task is simulated, and asks the critic for the value of plans from the model's start states.
+pub fn judge_and_run(
+    planner: &mut dyn Planner,
+    facts: &Facts,
+    env: Option<&dyn Env>,
+    critic: Option<&mut Judge>,
+    episodes: u64,
+    streams: &(dyn Fn(u64) -> Stream + Sync),
+) -> Result<Evaluation, JobError> {
+    let mut out = match env {
+        Some(env) if episodes > 0 => evaluation(&rollout(
+            env,
+            Starts::Reset(episodes as usize),
+            planner,
+            streams,
+            false,
+        )?),
+        _ => Evaluation::default(),
+    };
+    if let Some(critic) = critic {
+        let n = facts.starts.len() / facts.normaliser.obs.max(1);
+        let goals = facts.goals(n);
+        let mut rngs: Vec<Stream> = (0..n as u64).map(|i| streams(STREAMS / 2 + i)).collect();
+        let request = Request {
+            observations: &facts.starts,
+            goals: goals.as_deref(),
+            episodes: &(0..n).collect::<Vec<_>>(),
+            rngs: &mut rngs,
+        };
+        let plans = planner.plan(request)?;
+        let values = critic.plan_values(&facts.starts, &plans)?;
+        out.metrics
+            .insert("value".into(), values.iter().sum::<f64>() / n.max(1) as f64);
+    }
+    Ok(out)
+}
+
+/// The environment of a model's task, where this release simulates it.
+pub fn environment(facts: &Facts) -> Result<Option<Box<dyn Env>>, JobError> {
+    match facts
+        .task
+        .as_deref()
+        .and_then(crate::exec::rollout::simulated)
+    {
+        Some(task) => crate::exec::env::make(task.name).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Whether data has the sizes of a model.
+fn fits(facts: &Facts, data: &Dataset) -> Result<(), JobError> {
+    let (model, found) = (&facts.normaliser, &data.rollouts);
+    if (model.act, model.obs) == (found.act, found.obs) {
+        return Ok(());
+    }
+    Err(JobError::Data(format!(
+        "the data has {} actions and {} observations, wanted {} and {} as in the checkpoint",
+        found.act, found.obs, model.act, model.obs
+    )))
+}
+
+/// A stage with its loss.
+pub struct DiffusionTrainer {
+    /// What all losses share.
+    pub stage: Stage,
+    /// The loss.
+    pub objective: Box<dyn Objective>,
+}
+
+impl Trainer for DiffusionTrainer {
+    fn step(&mut self, step: u64, _want_metrics: bool) -> Result<StepOut, JobError> {
+        let env_steps = self.stage.learner.progress.env_steps;
+        self.stage.learner.progress = Progress {
+            steps: step,
+            env_steps,
+        };
+        let out = self.objective.step(&mut self.stage, step)?;
+        self.stage.learner.progress.env_steps += out.env_steps;
+        Ok(out)
+    }
+
+    fn evaluate(&mut self, index: u64, episodes: u64) -> Result<Evaluation, JobError> {
+        let mut out = self.stage.act(index, episodes)?;
+        out.metrics.extend(self.objective.valid(&self.stage)?);
+        for (name, value) in &out.metrics {
+            if !value.is_finite() {
+                let step = self.stage.learner.progress.steps;
+                return Err(JobError::NonFinite {
+                    what: name.clone(),
+                    step,
+                });
+            }
+        }
+        Ok(out)
+    }
+
+    fn save(&self) -> Result<Files, JobError> {
+        self.stage.learner.save(&self.stage.facts, &[])
+    }
+
+    fn load(&mut self, files: &BTreeMap<String, PathBuf>) -> Result<(), JobError> {
+        let (state, _) = self.stage.learner.load(files, &[])?;
+        self.stage.facts = Facts {
+            model: self.stage.facts.model.clone(),
+            ..state.facts
+        };
+        Ok(())
+    }
+}
+
+/// What a step of one update tells.
+pub fn told(update: Update, samples: usize) -> StepOut {
+    let metrics = [
+        ("loss", update.loss),
+        ("grad_norm", update.norm),
+        ("lr", update.lr),
+    ];
+    StepOut {
+        metrics: metrics.map(|(n, v)| (n.to_owned(), v)).into(),
+        env_steps: 0,
+        samples: samples as u64,
+    }
+}
+
+/// The frozen weights of another checkpoint of the same model: those that it acted with.
+pub fn frozen(
+    checkpoint: &align_runtime_api::Input,
+    stage: &Stage,
+) -> Result<Vec<Tensor<2>>, JobError> {
+    use crate::exec::facts::{EMA, read};
+    let arch = stage.denoiser.arch.clone();
+    let weights =
+        crate::exec::weights::Weights::from_bytes(arch, &read(&checkpoint.files, EMA)?, EMA)?;
+    Ok(weights.tensors(&stage.learner.device))
+}
