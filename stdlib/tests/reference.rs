@@ -28,9 +28,18 @@ impl Fixture {
         let view = file.tensor(name).unwrap();
         let bytes = view.data();
         match view.dtype() {
-            Dtype::F32 => bytes.chunks_exact(4).map(|b| f64::from(f32::from_le_bytes(b.try_into().unwrap()))).collect(),
-            Dtype::F64 => bytes.chunks_exact(8).map(|b| f64::from_le_bytes(b.try_into().unwrap())).collect(),
-            Dtype::I64 => bytes.chunks_exact(8).map(|b| i64::from_le_bytes(b.try_into().unwrap()) as f64).collect(),
+            Dtype::F32 => bytes
+                .chunks_exact(4)
+                .map(|b| f64::from(f32::from_le_bytes(b.try_into().unwrap())))
+                .collect(),
+            Dtype::F64 => bytes
+                .chunks_exact(8)
+                .map(|b| f64::from_le_bytes(b.try_into().unwrap()))
+                .collect(),
+            Dtype::I64 => bytes
+                .chunks_exact(8)
+                .map(|b| i64::from_le_bytes(b.try_into().unwrap()) as f64)
+                .collect(),
             other => panic!("{name} is {other:?}"),
         }
     }
@@ -57,7 +66,10 @@ fn assert_close(what: &str, ours: &[f64], theirs: &[f64]) {
     assert_eq!(ours.len(), theirs.len(), "{what}");
     let scale = theirs.iter().fold(1.0_f64, |m, x| m.max(x.abs()));
     for (i, (a, b)) in ours.iter().zip(theirs).enumerate() {
-        assert!((a - b).abs() <= 1e-5 * scale, "{what}[{i}]: {a}, wanted {b}");
+        assert!(
+            (a - b).abs() <= 1e-5 * scale,
+            "{what}[{i}]: {a}, wanted {b}"
+        );
     }
 }
 
@@ -70,39 +82,77 @@ fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
 }
 
 /// Checks the output of a network and the gradient of its product with `upstream`, for every weight.
-fn check_network(name: &str, arch: Arch, run: impl Fn(&Fixture, &[Tensor<2>], &Device) -> Tensor<3>, shape: [usize; 3]) {
+fn check_network(
+    name: &str,
+    arch: Arch,
+    run: impl Fn(&Fixture, &[Tensor<2>], &Device) -> Tensor<3>,
+    shape: [usize; 3],
+) {
     let fixture = Fixture::open(name);
     let arch = Arc::new(arch);
-    let weights = Weights { values: read_flat(&arch, &fixture.0, "weight.", name).unwrap(), arch: arch.clone() };
+    let weights = Weights {
+        values: read_flat(&arch, &fixture.0, "weight.", name).unwrap(),
+        arch: arch.clone(),
+    };
     let plain = Device::flex();
     let y = run(&fixture, &weights.tensors(&plain), &plain);
     assert_close(name, &values(y), &fixture.numbers("y"));
 
     let device = plain.clone().autodiff();
     let tracked = weights.tracked(&plain);
-    let loss = (run(&fixture, &tracked, &device) * fixture.tensor("upstream", shape, &device)).sum();
+    let loss =
+        (run(&fixture, &tracked, &device) * fixture.tensor("upstream", shape, &device)).sum();
     let ours = gradients(&arch, &tracked, loss.backward()).unwrap();
     let theirs = read_flat(&arch, &fixture.0, "grad.", name).unwrap();
     for spec in &arch.specs {
         let part = spec.at..spec.at + spec.len();
-        assert_close(&format!("{name}: gradient of {}", spec.name), &wide(&ours[part.clone()]), &wide(&theirs[part]));
+        assert_close(
+            &format!("{name}: gradient of {}", spec.name),
+            &wide(&ours[part.clone()]),
+            &wide(&theirs[part]),
+        );
     }
 }
 
 #[test]
 fn the_temporal_unet_and_its_gradient_are_pytorchs() {
     let mut arch = Arch::default();
-    let unet = Unet::new(&mut arch, &TemporalUnet { width: 8, mults: vec![1, 2] }, 6, 16).unwrap();
-    let run = |f: &Fixture, p: &[Tensor<2>], d: &Device| unet.forward(p, f.tensor("x", [2, 16, 6], d), &f.times());
+    let unet = Unet::new(
+        &mut arch,
+        &TemporalUnet {
+            width: 8,
+            mults: vec![1, 2],
+        },
+        6,
+        16,
+    )
+    .unwrap();
+    let run = |f: &Fixture, p: &[Tensor<2>], d: &Device| {
+        unet.forward(p, f.tensor("x", [2, 16, 6], d), &f.times())
+    };
     check_network("unet", arch, run, [2, 16, 6]);
 }
 
 #[test]
 fn the_policy_and_its_gradient_are_pytorchs() {
     let mut arch = Arch::default();
-    let net = PolicyNet::new(&mut arch, &Mlp { width: 16, depth: 2 }, 6, 4);
+    let net = PolicyNet::new(
+        &mut arch,
+        &Mlp {
+            width: 16,
+            depth: 2,
+        },
+        6,
+        4,
+    );
     let run = |f: &Fixture, p: &[Tensor<2>], d: &Device| {
-        net.forward(p, f.tensor("x", [3, 6], d), f.tensor("obs", [3, 4], d), &f.times()).reshape([3, 1, 6])
+        net.forward(
+            p,
+            f.tensor("x", [3, 6], d),
+            f.tensor("obs", [3, 4], d),
+            &f.times(),
+        )
+        .reshape([3, 1, 6])
     };
     check_network("policy", arch, run, [3, 1, 6]);
 }
@@ -113,17 +163,28 @@ fn schedules_and_steps_back_are_those_of_the_reference() {
     for schedule in ["cosine", "linear", "vp"] {
         for steps in [5, 20] {
             let chain = Chain::new(schedule, steps).unwrap();
-            assert_close(schedule, &chain.abar, &fixture.numbers(&format!("abar.{schedule}.{steps}")));
+            assert_close(
+                schedule,
+                &chain.abar,
+                &fixture.numbers(&format!("abar.{schedule}.{steps}")),
+            );
         }
     }
     let chain = Chain::new("cosine", 20).unwrap();
     let (of_noisy, of_output) = chain.clean(12, Predict::Noise);
-    for (name, kernel) in [("posterior", chain.posterior(12)), ("ddim", chain.implicit(12, 8, 0.5))] {
+    for (name, kernel) in [
+        ("posterior", chain.posterior(12)),
+        ("ddim", chain.implicit(12, 8, 0.5)),
+    ] {
         let step = |((x, eps), z): ((&f64, &f64), &f64)| {
             let clean = (of_noisy * x + of_output * eps).clamp(-1.0, 1.0);
             kernel.of_sample * clean + kernel.of_noisy * x + kernel.sigma * z
         };
-        let (x, eps, z) = (fixture.numbers("x"), fixture.numbers("eps"), fixture.numbers("z"));
+        let (x, eps, z) = (
+            fixture.numbers("x"),
+            fixture.numbers("eps"),
+            fixture.numbers("z"),
+        );
         let ours: Vec<f64> = x.iter().zip(&eps).zip(&z).map(step).collect();
         assert_close(name, &ours, &fixture.numbers(name));
     }
@@ -133,7 +194,10 @@ fn schedules_and_steps_back_are_those_of_the_reference() {
 fn clipping_adamw_and_the_moving_average_are_pytorchs() {
     let fixture = Fixture::open("optimiser");
     let number = |name: &str, x| (name.to_owned(), Value::Float(x));
-    let schedule = Value::Call(Call { name: "constant".into(), args: Vec::new() });
+    let schedule = Value::Call(Call {
+        name: "constant".into(),
+        args: Vec::new(),
+    });
     let args = vec![
         number("lr", 3e-3),
         number("weight_decay", 0.01),
@@ -145,7 +209,14 @@ fn clipping_adamw_and_the_moving_average_are_pytorchs() {
     let both = |a: &str, b: &str| [fixture.singles(a), fixture.singles(b)].concat();
     let mut weights = both("a0", "b0");
     let mut ema = weights.clone();
-    let mut adamw = Optimiser::new(&Call { name: "adamw".into(), args }, weights.len()).unwrap();
+    let mut adamw = Optimiser::new(
+        &Call {
+            name: "adamw".into(),
+            args,
+        },
+        weights.len(),
+    )
+    .unwrap();
     for i in 0..5 {
         let mut gradient = both(&format!("ga{i}"), &format!("gb{i}"));
         let norm = clip(&mut gradient, 1.0);

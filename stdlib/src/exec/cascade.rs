@@ -3,13 +3,14 @@
 use align_runtime_api::{Input, Job, JobError, Made, OnProgress, Purpose, stream};
 use align_schema::{Call, Value};
 
+use crate::exec::data::Meta;
 use crate::exec::denoiser::bad_call;
 use crate::exec::drawing::Drawing;
 use crate::exec::env::Stream;
-use crate::exec::facts::{EMA, MODEL, STATE, input, read};
+use crate::exec::facts::{EMA, Facts, MODEL, STATE, input, read};
 use crate::exec::judge::Judge;
 use crate::exec::learner::device;
-use crate::exec::model::{Critic, Execution, Planner, Plans, Request};
+use crate::exec::model::{Critic, Planner, Plans, Request};
 use crate::exec::stage::{STREAMS, environment, judge_and_run};
 use crate::joins::Refine;
 use crate::picks::BestOf;
@@ -19,6 +20,8 @@ const AT_ONCE: usize = 256;
 
 /// Members in order, with how they are joined and what is picked.
 struct Cascade<'a> {
+    /// Facts of the last member.
+    facts: Facts,
     members: Vec<Drawing>,
     renoise: f64,
     pick: Option<(usize, Judge)>,
@@ -43,9 +46,9 @@ impl Cascade<'_> {
                 Some(before) => {
                     let mut samples = before.values;
                     if before.obs > 0 {
-                        member.facts.normaliser.apply(&mut samples);
+                        member.facts.meta.normaliser.apply(&mut samples);
                     } else {
-                        member.facts.normaliser.apply_act(&mut samples);
+                        member.facts.meta.normaliser.apply_act(&mut samples);
                     }
                     member.refine(&samples, self.renoise, &condition, rngs)?
                 }
@@ -102,14 +105,8 @@ impl Planner for Cascade<'_> {
         Ok(out)
     }
 
-    fn execution(&self) -> Execution {
-        self.members.last().map_or(
-            Execution {
-                stride: 1,
-                replan: None,
-            },
-            Drawing::execution,
-        )
+    fn meta(&self) -> &Meta {
+        &self.facts.meta
     }
 }
 
@@ -196,6 +193,7 @@ pub fn run(job: &Job, progress: OnProgress<'_>) -> Result<Made, JobError> {
     let episodes = job.node.eval.as_ref().map_or(0, |e| e.episodes);
     let env = environment(&facts)?;
     let mut cascade = Cascade {
+        facts: facts.clone(),
         members,
         renoise,
         pick,

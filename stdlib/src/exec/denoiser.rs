@@ -110,14 +110,18 @@ impl Denoiser {
             Some(Value::Name(n)) if n == "velocity" => Predict::Velocity,
             _ => Predict::Noise,
         };
-        let (act, obs, horizon) = (facts.normaliser.act, facts.normaliser.obs, facts.horizon);
+        let (act, obs, horizon) = (
+            facts.meta.normaliser.act,
+            facts.meta.normaliser.obs,
+            facts.meta.horizon,
+        );
         let mut arch = Arch::default();
         let (shape, ends) = match net.name.as_str() {
             "temporal_unet" => {
                 let net = TemporalUnet::read(net).map_err(bad_call(net))?;
                 let unet = Unet::new(&mut arch, &net, act + obs, horizon)
                     .map_err(|e| JobError::Failed(format!("`temporal_unet`: {e}")))?;
-                (Shape::Planner(unet), facts.goal.is_some())
+                (Shape::Planner(unet), facts.meta.goal.is_some())
             }
             "mlp" => {
                 let net = Mlp::read(net).map_err(bad_call(net))?;
@@ -133,7 +137,7 @@ impl Denoiser {
             }
         };
         // Limits put the data into -1 .. 1; five deviations hold nearly all of what a Gaussian scaling gives.
-        let bound = sampler.clip.then_some(match facts.normaliser.scheme {
+        let bound = sampler.clip.then_some(match facts.meta.normaliser.scheme {
             Scheme::Limits => 1.0,
             Scheme::Gaussian => 5.0,
         });

@@ -3,10 +3,11 @@
 use align_runtime_api::{Input, JobError};
 use burn::prelude::*;
 
+use crate::exec::data::Meta;
 use crate::exec::denoiser::{Condition, Denoiser, Move, Noise};
 use crate::exec::env::Stream;
 use crate::exec::facts::{EMA, Facts, State, read};
-use crate::exec::model::{Execution, Planner, Plans, Request};
+use crate::exec::model::{Planner, Plans, Request};
 use crate::exec::weights::Weights;
 
 /// A diffusion model with the weights that act.
@@ -40,10 +41,10 @@ impl Drawing {
     /// What a request gives, normalised.
     pub fn condition(&self, observations: &[f32], goals: Option<&[f32]>) -> Condition {
         let mut first = observations.to_vec();
-        self.facts.normaliser.apply_obs(&mut first);
+        self.facts.meta.normaliser.apply_obs(&mut first);
         let ends = goals.filter(|_| self.denoiser.ends).map(|g| {
             let mut g = g.to_vec();
-            self.facts.normaliser.apply_obs(&mut g);
+            self.facts.meta.normaliser.apply_obs(&mut g);
             g
         });
         Condition {
@@ -118,7 +119,7 @@ impl Drawing {
 
     /// Normalised samples as plans in the environment's units.
     pub fn plans(&self, mut samples: Vec<f32>) -> Plans {
-        let (d, normaliser) = (&self.denoiser, &self.facts.normaliser);
+        let (d, normaliser) = (&self.denoiser, &self.facts.meta.normaliser);
         if d.plans() {
             normaliser.invert(&mut samples);
         } else {
@@ -141,10 +142,7 @@ impl Planner for Drawing {
         Ok(self.plans(samples))
     }
 
-    fn execution(&self) -> Execution {
-        Execution {
-            stride: self.facts.stride,
-            replan: None,
-        }
+    fn meta(&self) -> &Meta {
+        &self.facts.meta
     }
 }

@@ -7,7 +7,7 @@ use align_runtime_api::{Input, JobError};
 use align_schema::Value;
 use serde::{Deserialize, Serialize};
 
-use crate::exec::data::{Dataset, Normaliser, Part};
+use crate::exec::data::{Dataset, Meta, Part, Split};
 use crate::exec::rate::Progress;
 
 /// Name of the file with the weights.
@@ -29,16 +29,9 @@ const STARTS: usize = 64;
 pub struct Facts {
     /// The model's fields.
     pub model: Value,
-    /// Points of a window.
-    pub horizon: usize,
-    /// Environment steps between two points.
-    pub stride: usize,
-    /// The scaling of the first stage's data.  Later stages keep it, whatever data they see.
-    pub normaliser: Normaliser,
-    /// The observation that plans end in, where the task has a goal.
-    pub goal: Option<Vec<f32>>,
-    /// The task, if known.
-    pub task: Option<String>,
+    /// What its first stage learned from: task, horizon, stride, goal, and the scaling of its numbers.  Later stages keep it, whatever data they
+    /// see; what was held out is not part of it.
+    pub meta: Meta,
     /// A critic's discount of one environment step.
     pub discount: f64,
     /// Some start observations of held-out data `[n, obs]`, in the environment's units.
@@ -73,11 +66,10 @@ impl Facts {
         let starts = (0..count).map(|i| held[i * held.len() / count]);
         Self {
             model: model.clone(),
-            horizon: meta.horizon,
-            stride: meta.stride,
-            normaliser: meta.normaliser.clone(),
-            goal: meta.goal.clone(),
-            task: meta.task.clone(),
+            meta: Meta {
+                split: Split::default(),
+                ..meta.clone()
+            },
             discount: 1.0,
             starts: starts
                 .flat_map(|t| data.rollouts.observation(t).to_vec())
@@ -87,7 +79,7 @@ impl Facts {
 
     /// The goal of each of `n` starts, `[n, obs]`, where there is one.
     pub fn goals(&self, n: usize) -> Option<Vec<f32>> {
-        self.goal.as_ref().map(|g| g.repeat(n))
+        self.meta.goal.as_ref().map(|g| g.repeat(n))
     }
 }
 

@@ -35,8 +35,8 @@ pub fn network(facts: &Facts) -> Result<(Critic, Arc<Arch>), JobError> {
     let critic = Critic::new(
         &mut arch,
         &shape,
-        facts.normaliser.obs,
-        facts.normaliser.act,
+        facts.meta.normaliser.obs,
+        facts.meta.normaliser.act,
     );
     Ok((critic, Arc::new(arch)))
 }
@@ -60,7 +60,7 @@ impl Judge {
         Ok(Self {
             critic,
             params,
-            normaliser: facts.normaliser,
+            normaliser: facts.meta.normaliser,
             discount: facts.discount,
             device: device.clone(),
         })

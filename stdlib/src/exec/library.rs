@@ -9,14 +9,14 @@ use align_schema::{Effect, Value};
 use burn::prelude::*;
 
 use crate::exec::cascade;
-use crate::exec::data::Dataset;
+use crate::exec::data::{self, Dataset, Pairs};
 use crate::exec::denoiser::bad_call;
 use crate::exec::drawing::Drawing;
 use crate::exec::facts::input;
 use crate::exec::judge::Judge;
 use crate::exec::learner::{call, device};
 use crate::exec::model::{Critic, Models, Planner};
-use crate::losses::{denoise, iql, ppo, reinforce, weighted};
+use crate::losses::{denoise, diffusion_dpo, iql, ppo, reinforce, weighted};
 
 /// The execution of every builtin of this library.
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,11 +40,11 @@ impl Models for Opener {
 impl Library for Exec {
     fn trainer(&self, job: &Job) -> Result<Box<dyn Trainer>, JobError> {
         let loss = call(job, "loss")?;
-        let data = input(job, "data").ok_or_else(|| {
+        let source = input(job, "data").ok_or_else(|| {
             JobError::Failed(format!("`{}` has no data to learn from", job.node.name))
         })?;
         let bad = bad_call(&loss);
-        let episodes = || Dataset::load(&data.files);
+        let episodes = || Dataset::load(&source.files);
         Ok(match loss.name.as_str() {
             "denoise" => Box::new(denoise::exec::open(job, &episodes()?)?),
             "weighted" => {
@@ -52,6 +52,14 @@ impl Library for Exec {
                 Box::new(weighted::exec::open(job, &loss, &episodes()?)?)
             }
             "iql" => iql::exec::open(job, &iql::Iql::read(&loss).map_err(bad)?, &episodes()?)?,
+            "diffusion_dpo" => {
+                let loss = diffusion_dpo::DiffusionDpo::read(&loss).map_err(bad)?;
+                Box::new(diffusion_dpo::exec::open(
+                    job,
+                    &loss,
+                    Pairs::load(&source.files)?,
+                )?)
+            }
             "ppo" => {
                 let loss = ppo::Ppo::read(&loss).map_err(bad)?;
                 Box::new(ppo::exec::open(job, &loss, &episodes()?)?)
@@ -64,11 +72,14 @@ impl Library for Exec {
         })
     }
 
-    fn dataset(&self, job: &Job, _progress: OnProgress<'_>) -> Result<Made, JobError> {
-        let _ = Opener {
-            device: device(job)?,
-        };
-        Err(JobError::Failed("todo".into()))
+    fn dataset(&self, job: &Job, progress: OnProgress<'_>) -> Result<Made, JobError> {
+        data::make(
+            job,
+            &Opener {
+                device: device(job)?,
+            },
+            progress,
+        )
     }
 
     fn cascade(&self, job: &Job, progress: OnProgress<'_>) -> Result<Made, JobError> {
@@ -87,8 +98,8 @@ impl Library for Exec {
         found.into_iter().collect()
     }
 
-    fn sources(&self, _node: &Node) -> Vec<PathBuf> {
-        Vec::new()
+    fn sources(&self, node: &Node) -> Vec<PathBuf> {
+        data::sources(node)
     }
 }
 

@@ -8,15 +8,15 @@ use burn::prelude::*;
 use burn::tensor::TensorData;
 use rand::RngExt as _;
 
-use crate::exec::data::{Dataset, Windows};
+use crate::exec::data::{Dataset, Meta, Windows};
 use crate::exec::denoiser::{Condition, numbers};
 use crate::exec::drawing::Drawing;
 use crate::exec::env::{Env, Stream};
 use crate::exec::facts::input;
 use crate::exec::judge::Judge;
 use crate::exec::learner::Update;
-use crate::exec::model::{Execution, Planner, Plans, Request};
-use crate::exec::rollout::{Episode, Starts, rollout};
+use crate::exec::model::{Planner, Plans, Request};
+use crate::exec::rollout::{Episode, Options, Starts, rollout};
 use crate::exec::stage::{DiffusionTrainer, Objective, STREAMS, Stage, free_mean};
 use crate::losses::denoise::exec::held_windows;
 
@@ -72,7 +72,7 @@ pub fn open(
     let mut stage = Stage::open(job, Some(data), |_, batch| steps as f64 / batch)?;
     // It acts with the weights that it learns: a moving average would lag behind by more iterations than a stage has.
     stage.learner.unaveraged();
-    let task = environment_name(job).or_else(|| stage.facts.task.clone());
+    let task = environment_name(job).or_else(|| stage.facts.meta.task.clone());
     let task =
         task.ok_or_else(|| JobError::Failed("no task to act in, wanted `in env(task)`".into()))?;
     let env = crate::exec::env::make(&task)?;
@@ -189,8 +189,8 @@ impl Planner for Collecting {
         Ok(self.drawing.plans(samples))
     }
 
-    fn execution(&self) -> Execution {
-        self.drawing.execution()
+    fn meta(&self) -> &Meta {
+        self.drawing.meta()
     }
 }
 
@@ -418,7 +418,7 @@ impl Reinforcing {
             Starts::Reset(settings.plans),
             &mut planner,
             &streams,
-            false,
+            Options::default(),
         )?;
         let Collecting {
             chains, kernels, ..

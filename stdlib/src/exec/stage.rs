@@ -19,7 +19,7 @@ use crate::exec::judge::Judge;
 use crate::exec::learner::{Learner, Update, number};
 use crate::exec::model::{Critic, Planner, Request};
 use crate::exec::rate::Progress;
-use crate::exec::rollout::{Starts, evaluation, rollout};
+use crate::exec::rollout::{Options, Starts, evaluation, rollout};
 
 /// Samples of a validation loss.
 pub const HELD: usize = 256;
@@ -124,13 +124,13 @@ pub fn free_mean(denoiser: &Denoiser, condition: &Condition, values: Tensor<3>) 
 
 /// The part of the data that a stage learns from or is measured on, scaled as the model wants it.
 pub fn windows(data: &Dataset, part: Part, facts: &Facts) -> Windows {
-    if data.meta.normaliser == facts.normaliser {
-        return Windows::with(data, part, facts.horizon, facts.stride);
+    if data.meta.normaliser == facts.meta.normaliser {
+        return Windows::with(data, part, facts.meta.horizon, facts.meta.stride);
     }
     // The scaling belongs to the checkpoint: data that was scaled otherwise is scaled again.
     let mut data = data.clone();
-    data.meta.normaliser = facts.normaliser.clone();
-    Windows::with(&data, part, facts.horizon, facts.stride)
+    data.meta.normaliser = facts.meta.normaliser.clone();
+    Windows::with(&data, part, facts.meta.horizon, facts.meta.stride)
 }
 
 impl Stage {
@@ -245,12 +245,12 @@ pub fn judge_and_run(
             Starts::Reset(episodes as usize),
             planner,
             streams,
-            false,
+            Options::default(),
         )?),
         _ => Evaluation::default(),
     };
     if let Some(critic) = critic {
-        let n = facts.starts.len() / facts.normaliser.obs.max(1);
+        let n = facts.starts.len() / facts.meta.normaliser.obs.max(1);
         let goals = facts.goals(n);
         let mut rngs: Vec<Stream> = (0..n as u64).map(|i| streams(STREAMS / 2 + i)).collect();
         let request = Request {
@@ -270,6 +270,7 @@ pub fn judge_and_run(
 /// The environment of a model's task, where this release simulates it.
 pub fn environment(facts: &Facts) -> Result<Option<Box<dyn Env>>, JobError> {
     match facts
+        .meta
         .task
         .as_deref()
         .and_then(crate::exec::rollout::simulated)
@@ -281,7 +282,7 @@ pub fn environment(facts: &Facts) -> Result<Option<Box<dyn Env>>, JobError> {
 
 /// Whether data has the sizes of a model.
 fn fits(facts: &Facts, data: &Dataset) -> Result<(), JobError> {
-    let (model, found) = (&facts.normaliser, &data.rollouts);
+    let (model, found) = (&facts.meta.normaliser, &data.rollouts);
     if (model.act, model.obs) == (found.act, found.obs) {
         return Ok(());
     }

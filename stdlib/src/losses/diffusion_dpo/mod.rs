@@ -1,5 +1,8 @@
 //! What is `diffusion_dpo`?  Its definition; the arithmetic is in `exec`.
 
+#[cfg(feature = "exec")]
+pub mod exec;
+
 use align_schema::{Bounds, DataKind, Ref, Ty, builtin};
 
 builtin! {

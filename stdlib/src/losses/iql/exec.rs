@@ -58,7 +58,7 @@ pub fn open(job: &Job, loss: &Iql, data: &Dataset) -> Result<Box<dyn Trainer>, J
     };
     facts.discount = loss.discount;
     let mut data = data.clone();
-    data.meta.normaliser = facts.normaliser.clone();
+    data.meta.normaliser = facts.meta.normaliser.clone();
     let train = Transitions::new(&data, Part::Train);
     if train.is_empty() {
         return Err(JobError::Data("0 transitions to learn from".into()));
