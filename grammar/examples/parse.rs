@@ -13,7 +13,11 @@ fn main() {
     };
     let mut best = f64::INFINITY;
     let mut errors = Vec::new();
-    for _ in 0..10 {
+    for _ in 0..std::env::args()
+        .nth(2)
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(10)
+    {
         let start = Instant::now();
         let parse = align_grammar::parse(&text);
         best = best.min(start.elapsed().as_secs_f64());

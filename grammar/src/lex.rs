@@ -131,7 +131,7 @@ fn next(source: &str, at: usize) -> (Kind, usize) {
     let peek = |i: usize| bytes.get(i).copied().unwrap_or(0);
     let two = peek(at + 1);
     match peek(at) {
-        b' ' | b'\t' | b'\r' | b'\n' => (Kind::Blank, run(bytes, at, is_blank)),
+        b' ' | b'\t'..=b'\r' => (Kind::Blank, run(bytes, at, is_blank)),
         b'/' if two == b'/' => {
             let kind = if peek(at + 2) == b'/' {
                 Kind::Doc
@@ -171,7 +171,7 @@ fn run(bytes: &[u8], at: usize, keep: impl Fn(u8) -> bool) -> usize {
 }
 
 fn is_blank(b: u8) -> bool {
-    matches!(b, b' ' | b'\t' | b'\r' | b'\n')
+    matches!(b, b' ' | b'\t'..=b'\r')
 }
 
 fn is_word_start(b: u8) -> bool {

@@ -2,6 +2,9 @@
 //!
 //! Parsing never fails: a broken fragment becomes an error and the rest of the file is still there.
 
+// The derived parser names it, as pest is built without `std`.
+extern crate alloc;
+
 mod advice;
 pub mod ast;
 mod blocks;
