@@ -13,8 +13,11 @@ use crate::exec::rollout::{Options, Starts, Trace, rollout};
 
 /// Who acts.
 pub enum Collector {
-    /// D4RL's controller towards random goals; Maze2D only.
-    Waypoint,
+    /// D4RL's controller towards random goals, from one to the next or to one alone; Maze2D only.
+    Waypoint {
+        /// Whether an episode ends at rest in its first goal.
+        one_goal: bool,
+    },
     /// Uniform actions.
     Uniform,
     /// A trained model.
@@ -36,7 +39,7 @@ pub fn collect(
     let env = make(task)?;
     let known = env.task();
     let maze = Maze2d::new(known);
-    if matches!(by, Collector::Waypoint) && maze.is_none() {
+    if matches!(by, Collector::Waypoint { .. }) && maze.is_none() {
         return Err(JobError::Data(format!(
             "the waypoint controller drives Maze2D only, not `{task}`; collect by `uniform` or by a checkpoint"
         )));
@@ -62,9 +65,9 @@ pub fn collect(
                     .filter_map(|e| Some((e.trace?, e.terminal)))
                     .collect()
             }
-            (Collector::Waypoint, Some(maze)) => (0..count as u64)
+            (Collector::Waypoint { one_goal }, Some(maze)) => (0..count as u64)
                 .into_par_iter()
-                .map(|i| (drive(maze.clone(), noise, streams(i)), false))
+                .map(|i| (drive(maze.clone(), *one_goal, noise, streams(i)), false))
                 .collect(),
             _ => (0..count as u64)
                 .into_par_iter()
@@ -89,19 +92,30 @@ pub fn collect(
     Ok(out)
 }
 
-/// One episode of the waypoint controller: a new goal cell whenever one is reached, until the time limit.
-fn drive(mut maze: Maze2d, noise: f64, mut rng: Stream) -> Trace {
+/// Slower than this is at rest, in cells per second.
+const REST: f64 = 0.1;
+
+/// One episode of the waypoint controller: a new goal cell whenever one is reached, until the time limit; or one goal, held without noise until the
+/// ball rests there.
+fn drive(mut maze: Maze2d, one_goal: bool, noise: f64, mut rng: Stream) -> Trace {
     maze.reset(&mut rng);
     let mut controller = Waypoint::default();
     let mut recorder = Recorder::new(&maze);
     let mut goal = wander(&maze, &mut rng);
+    let mut arrived = false;
     for _ in 0..maze.task().max_steps {
         let (mut action, reached) = controller.act(maze.layout(), &maze.ball(), goal, &mut rng);
         for a in &mut action {
+            let noise = if arrived { 0.0 } else { noise };
             *a = (*a + noise * rng.sample::<f64, _>(StandardNormal)).clamp(-1.0, 1.0);
         }
         recorder.step(&mut maze, &action.map(|a| a as f32));
-        if reached {
+        arrived |= reached && one_goal;
+        let speed = maze.ball().speed;
+        if arrived && reached && speed[0].hypot(speed[1]) < REST {
+            break;
+        }
+        if reached && !one_goal {
             goal = wander(&maze, &mut rng);
         }
     }

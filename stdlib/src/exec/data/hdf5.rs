@@ -51,6 +51,12 @@ impl Source {
                 "not a whole HDF5 file ({e}); it may be truncated: fetch it again"
             ))
         })?;
+        let end = file.superblock().eof_address;
+        if end > size {
+            return Err(bad(format!(
+                "truncated: it has {size} of {end} bytes; fetch it again"
+            )));
+        }
         let array = |key: &str| -> Result<(Dataset, Vec<u64>), JobError> {
             let set = file
                 .dataset(key)

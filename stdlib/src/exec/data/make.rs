@@ -80,7 +80,9 @@ fn gather(
     let (rollouts, task) = if call.name == "collect" {
         let collect_args = Collect::read(call).map_err(arguments)?;
         let mut by = match &collect_args.by {
-            Value::Name(n) if n == "waypoint" => Collector::Waypoint,
+            Value::Name(n) if n == "waypoint" => Collector::Waypoint {
+                one_goal: collect_args.ends == "goal",
+            },
             Value::Name(n) if n == "uniform" => Collector::Uniform,
             Value::Ref(r) => {
                 let input = job

@@ -4,6 +4,8 @@
 //! network made the plans.
 
 mod follow;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
