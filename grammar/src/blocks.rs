@@ -110,6 +110,11 @@ impl Kind {
         }
     }
 
+    fn named(self) -> String {
+        let article = if self == Kind::Eval { "an" } else { "a" };
+        format!("{article} `{}`", self.word())
+    }
+
     /// Statements besides fields.
     fn allows(self) -> &'static [&'static str] {
         match self {
@@ -203,7 +208,7 @@ fn misplaced(kind: Kind, word: &str, span: Span) -> SyntaxError {
         } else {
             Span::new(span.start as usize, span.start as usize + word.len())
         },
-        format!("{shown} cannot stand in a `{}`", kind.word()),
+        format!("{shown} cannot stand in {}", kind.named()),
         match kind.allows() {
             [] => "only fields stand here".to_owned(),
             words => format!("here stand fields, {}", words::quoted(words, "and")),

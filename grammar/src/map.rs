@@ -3,6 +3,8 @@
 //! Brackets that are missing, texts that do not end and mistakes whose repair is certain are repaired in a copy before it is parsed, so that
 //! one slip costs one message and not a block.  This file keeps the way back.
 
+use std::rc::Rc;
+
 use crate::ast::Span;
 
 /// A replacement of a range by a text.
@@ -27,15 +29,15 @@ impl Edit {
     }
 }
 
-/// The way from a repaired text back to the user's.
+/// The way from a repaired text back to the user's.  Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Map {
     /// Where the repaired text begins in the text it was taken from.
     base: usize,
     /// In order.
-    pieces: Vec<Piece>,
+    pieces: Rc<[Piece]>,
     /// From there to the user's text.
-    parent: Option<Box<Map>>,
+    parent: Option<Rc<Map>>,
 }
 
 /// One replacement, in both texts.
@@ -51,14 +53,14 @@ impl Map {
     /// Applies edits that are sorted and apart, and says how to get back.
     pub fn repair(source: &str, edits: &[Edit]) -> (String, Map) {
         let mut text = String::with_capacity(source.len() + 16 * edits.len());
-        let mut map = Map::default();
+        let mut pieces = Vec::with_capacity(edits.len());
         let mut at = 0;
         for edit in edits {
             if edit.start < at {
                 continue;
             }
             text.push_str(source.get(at..edit.start).unwrap_or(""));
-            map.pieces.push(Piece {
+            pieces.push(Piece {
                 new_start: text.len(),
                 new_end: text.len() + edit.text.len(),
                 old_start: edit.start,
@@ -68,13 +70,17 @@ impl Map {
             at = edit.end;
         }
         text.push_str(source.get(at..).unwrap_or(""));
+        let map = Map {
+            pieces: pieces.into(),
+            ..Map::default()
+        };
         (text, map)
     }
 
     /// This map for a part of the text, which begins at `base` of what `parent` maps.
     pub fn within(mut self, base: usize, parent: &Map) -> Map {
         self.base = base;
-        self.parent = Some(Box::new(parent.clone()));
+        self.parent = Some(Rc::new(parent.clone()));
         self
     }
 

@@ -23,7 +23,7 @@ mod generated {
 pub use generated::Rule;
 
 /// Work that one call of pest may do before it gives up: some seconds.  Files up to tens of megabytes stay under it.
-const CALL_LIMIT: usize = 2_000_000_000;
+const CALL_LIMIT: usize = 200_000_000;
 
 /// Operators and postfixes in one expression and those around it.
 const LONGEST: usize = 400;

@@ -189,7 +189,16 @@ fn repair(lower: &mut Lower<'_>, node: Node, what: Fragment) -> Option<(Arena, S
 
 /// The last word before a fragment, if it is on the same line and does not separate.
 fn before<'a>(lower: &'a Lower<'_>, node: Node) -> Option<&'a str> {
-    let line = lower.text.get(..node.start as usize)?.rsplit('\n').next()?;
+    // A look at a few words is enough, and keeps a file of one endless line fast.
+    let mut from = (node.start as usize).saturating_sub(200);
+    while !lower.text.is_char_boundary(from) {
+        from += 1;
+    }
+    let line = lower
+        .text
+        .get(from..node.start as usize)?
+        .rsplit('\n')
+        .next()?;
     let last = said(line).pop()?.text(line);
     (!matches!(last, "{" | "}" | "," | ";" | "=>")).then_some(last)
 }

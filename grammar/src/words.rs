@@ -200,7 +200,10 @@ pub fn nearest(word: &str, among: &[&'static str]) -> Option<&'static str> {
     let mut best: Option<(usize, &'static str)> = None;
     for candidate in among {
         let distance = strsim::damerau_levenshtein(&lower, candidate);
-        if distance <= limit && distance < candidate.len() && best.is_none_or(|b| distance < b.0) {
+        if distance <= limit
+            && distance < length.min(candidate.len())
+            && best.is_none_or(|b| distance < b.0)
+        {
             best = Some((distance, candidate));
         }
     }

@@ -312,6 +312,12 @@ fn what_makes_other_parsers_slow_or_overflow_is_answered() {
         "[".repeat(5000),
         "]".repeat(5000)
     ));
+    let inside = |line: &str, times| format!("align 1\nmodel m {{\n{}\n}}\n", line.repeat(times));
+    hold(&inside("a b, ", 20_000));
+    hold(&inside("a = 1.2.3 x\n", 3000));
+    hold(&inside("a = f(1 2 3 4 5 6 7 8)\n", 2000));
+    hold(&inside("a = \"x\n", 5000));
+    hold(&inside("a = (\n", 5000));
     hold(&"x".repeat(100_000));
     hold(&"\n".repeat(50_000));
     hold(&"stage\n".repeat(3000));
