@@ -11,6 +11,7 @@ use align_schema::Port;
 use crate::converge::{History, first};
 use crate::extent::{self, Left};
 use crate::keys::Keys;
+use crate::policy;
 use crate::record::{
     Assignment, Done, Ending, Entry, Event, Logged, Manifest, Output, Point, Pos, Restore, Turn,
 };
@@ -193,15 +194,27 @@ impl<'a> Board<'a> {
             let outputs = done.best.iter().chain(&done.last);
             self.store.has(outputs.flat_map(|o| o.files.values()))
         };
-        if let Some(done) = folder.done(&extent).ok().flatten().filter(&intact) {
+        let exact = folder.done(&extent).ok().flatten().filter(&intact);
+        if let Some(done) = exact
+            && policy::disputed(&node.arms, &done).is_none()
+        {
             return reused(done, key);
         }
-        let (unfinished, gave_up) = newest(self.store, &folder, node, &extent);
+        let (unfinished, gave_up) = newest(self.store, &folder, node, &extent, &intact);
         if let Some(how) = unfinished {
             return work(how, gave_up);
         }
         for done in folder.all_done().into_iter().filter(|d| intact(d)) {
             let start = |from: Option<&Output>, reason| self.start(&done, from, reason);
+            if let Some(k) = policy::disputed(&node.arms, &done) {
+                let event = done.events.get(k);
+                let why = event.map(|e| format!("`on {}` is written otherwise", e.event));
+                let from = self.before(&done, k);
+                return work(
+                    How::Back(start(from.as_ref(), why.unwrap_or_default())),
+                    None,
+                );
+            }
             return match extent::replay(node, &done) {
                 Left::Nothing => reused(done, key),
                 Left::Cut { done, reason } => work(How::Cut(done, reason), None),
@@ -211,6 +224,21 @@ impl<'a> Board<'a> {
             };
         }
         work(How::Fresh, gave_up)
+    }
+
+    /// The newest kept checkpoint that no event from number `k` on has shaped.
+    fn before(&self, done: &Done, k: usize) -> Option<Output> {
+        let at = done.events.get(k)?.step;
+        let clean = |o: &Output| {
+            let manifest = o.manifest.as_ref()?;
+            let manifest: Manifest = self.store.get_record(manifest).ok()?;
+            (manifest.progress.turns.len() <= k).then_some(())
+        };
+        done.kept
+            .iter()
+            .filter(|o| o.at.step <= at && clean(o).is_some())
+            .max_by_key(|o| o.at.step)
+            .cloned()
     }
 
     /// A start from a checkpoint of a result.
@@ -421,6 +449,7 @@ impl<'a> Board<'a> {
             id: node.id.clone(),
             kind: node.kind,
             extent: extent::extent(node),
+            arms: Vec::new(),
             skipped: false,
             stop: Some(stop),
             at: Pos {
@@ -529,6 +558,7 @@ fn newest(
     folder: &NodeFolder,
     node: &Node,
     extent: &str,
+    intact: &dyn Fn(&Done) -> bool,
 ) -> (Option<How>, Option<String>) {
     let Some(n) = folder.attempts().last().copied() else {
         return (None, None);
@@ -556,9 +586,10 @@ fn newest(
             }
         )
     });
-    // A finished attempt has its result elsewhere, and one at another extent is older news than a result.
-    let others = !folder.all_done().is_empty();
-    if finished || (others && assignment.extent != extent) {
+    // A finished attempt has its result elsewhere, and one at another extent is older news than a result.  But when the
+    // results are gone, its checkpoints are what is left.
+    let results = folder.all_done().iter().any(intact);
+    if results && (finished || assignment.extent != extent) {
         return (None, None);
     }
     let gave_up = log.iter().rev().find_map(|l| match l {

@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 
 use align_plan::{Action, Arm, EventKind, FailScope, Target};
+use align_runtime_api::EventRecord;
 
-use crate::record::Event;
+use crate::record::{Done, Event};
 
 /// What to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -145,6 +146,62 @@ fn act(action: &Action, before: u64) -> Option<Act> {
         Action::Fail(scope) => Act::Fail(*scope),
         Action::Pause => Act::Pause,
     })
+}
+
+/// The first event of a result that these arms would answer otherwise than the ones it was made under.
+pub fn disputed(arms: &[Arm], done: &Done) -> Option<usize> {
+    if done.events.is_empty() || *arms == *done.arms {
+        return None;
+    }
+    let (mut then, mut now) = (BTreeMap::new(), BTreeMap::new());
+    done.events.iter().position(|record| {
+        let answer = |arms: &[Arm], counts: &mut BTreeMap<String, u64>| {
+            let verdict = decide(arms, &replayed(arms, record), counts);
+            *counts.entry(verdict.arm).or_default() += 1;
+            verdict.act
+        };
+        // Files damaged in the store are no one's policy.
+        record.event != "damaged"
+            && !same_course(&answer(&done.arms, &mut then), &answer(arms, &mut now))
+    })
+}
+
+/// Whether two actions lead to the same weights: waits and how often they may act do not matter.
+fn same_course(a: &Act, b: &Act) -> bool {
+    match (a, b) {
+        (Act::Retry { scale: a, .. }, Act::Retry { scale: b, .. }) => a == b,
+        (
+            Act::Rollback {
+                to: to_a,
+                scale: scale_a,
+                then: then_a,
+                ..
+            },
+            Act::Rollback {
+                to: to_b,
+                scale: scale_b,
+                then: then_b,
+                ..
+            },
+        ) => (to_a, scale_a, then_a) == (to_b, scale_b, then_b),
+        _ => a == b,
+    }
+}
+
+fn replayed(arms: &[Arm], record: &EventRecord) -> Event {
+    let watched = record.detail.split(' ').next().unwrap_or_default();
+    let arm = arms.iter().position(|a| match &a.event {
+        EventKind::Regression { metric, .. } => metric.name == watched,
+        _ => false,
+    });
+    Event {
+        kind: record.event.clone(),
+        arm: arm.filter(|_| record.event == "regression"),
+        detail: String::new(),
+        step: record.step,
+        from: None,
+        to: None,
+    }
 }
 
 #[cfg(test)]

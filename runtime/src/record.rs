@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use align_plan::{Digest, Key, NodeId, NodeKind};
+use align_plan::{Arm, Digest, Key, NodeId, NodeKind};
 use align_runtime_api::{EventRecord, Job, Stop};
 use align_schema::{Port, Quantity};
 use serde::{Deserialize, Serialize};
@@ -342,6 +342,8 @@ pub struct Done {
     pub kind: NodeKind,
     /// What it did beside its key: see [`Extent`].
     pub extent: Extent,
+    /// Its failure policy: an arm that fired has shaped the result.
+    pub arms: Vec<Arm>,
     /// Whether it was passed over.
     pub skipped: bool,
     /// Why it ended.

@@ -115,18 +115,22 @@ impl Driver<'_> {
         let Some(left) = Left::read(&folder, attempt)? else {
             return Ok(());
         };
+        if event.kind == "damaged" && self.heal(i, &event) {
+            let mut record = record_of(&event, "retry", attempt);
+            record.to_step = Some(left.restores.first().map_or(0, |r| r.at.step));
+            let id = node.id.clone();
+            folder.decide(&Logged::Handled {
+                record: record.clone(),
+                arm: "damaged".into(),
+                turn: None,
+                resume: left.restores,
+            })?;
+            (self.on_event)(RunEvent::Handled { id, record });
+            return Ok(());
+        }
         let verdict = decide(&node.arms, &event, &counts(&folder.log()?));
         let act = verdict.act;
-        let mut record = EventRecord {
-            event: event.kind.clone(),
-            detail: event.detail.clone(),
-            step: event.step,
-            action: act.word().into(),
-            to_step: None,
-            from: event.from,
-            to: event.to,
-            attempt,
-        };
+        let mut record = record_of(&event, act.word(), attempt);
         let (wait, resume, turn) = match &act {
             Act::Retry { wait, scale, .. } => {
                 // The same step with the same numbers would fail the same way, unless chance or the machine was to blame.
@@ -207,6 +211,45 @@ impl Driver<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// Takes back the results that a node's inputs come from and whose files are damaged, so that they are made again; false
+    /// when there are none, or when that was tried before.
+    fn heal(&mut self, i: usize, event: &Event) -> bool {
+        let mut todo = vec![i];
+        let mut found = false;
+        while let Some(k) = todo.pop() {
+            let needs = self.plan.nodes.get(k).map(|n| n.needs.as_slice());
+            for need in needs.unwrap_or_default() {
+                let Some(j) = self.board.find(&need.node) else {
+                    continue;
+                };
+                let Some(Some(settled)) = self.board.settled.get(j) else {
+                    continue;
+                };
+                let output = settled.done.as_ref().and_then(|d| d.output(&need.port));
+                let sound = output.is_none_or(|o| self.store.verify(o.files.values()).is_ok());
+                if sound || !self.healed.insert(j) {
+                    continue;
+                }
+                found = true;
+                match &settled.key {
+                    Some(key) => {
+                        // A result that stays is found damaged again, and that ends the node.
+                        let _ = self.store.node(key).forget();
+                    }
+                    // A sequence hands on what its rounds made.
+                    None => todo.push(j),
+                }
+                if let Some(slot) = self.board.settled.get_mut(j) {
+                    *slot = None;
+                }
+            }
+        }
+        if found {
+            self.decision(i, format!("{}: it is made again", event.detail));
+        }
+        found
     }
 
     fn later(&mut self, node: usize, work: Box<Work>, wait: f64, start: Start) {
@@ -297,6 +340,7 @@ impl Driver<'_> {
             id: node.id.clone(),
             kind: node.kind,
             extent: extent(node),
+            arms: node.arms.clone(),
             skipped,
             stop: Some(Stop::Event(line.clone())),
             at: if skipped {
@@ -319,6 +363,19 @@ impl Driver<'_> {
         folder.finish(&work.extent, attempt, &done)?;
         self.settle(i, settle(done, Some(work.key.clone()), false));
         Ok(())
+    }
+}
+
+fn record_of(event: &Event, action: &str, attempt: u32) -> EventRecord {
+    EventRecord {
+        event: event.kind.clone(),
+        detail: event.detail.clone(),
+        step: event.step,
+        action: action.into(),
+        to_step: None,
+        from: event.from,
+        to: event.to,
+        attempt,
     }
 }
 

@@ -190,6 +190,8 @@ struct Driver<'a> {
     /// Lanes that a failure stopped, with the reason.
     dead: Vec<(String, String)>,
     all_dead: Option<String>,
+    /// Nodes whose damaged results were taken back.
+    healed: BTreeSet<usize>,
     stopping: usize,
     started: usize,
     changed: bool,
@@ -234,6 +236,7 @@ pub fn run(
         orphans: Vec::new(),
         dead: Vec::new(),
         all_dead: None,
+        healed: BTreeSet::new(),
         stopping: 0,
         started: 0,
         changed: true,

@@ -72,6 +72,7 @@ pub(super) fn artifact(desk: &mut Desk<'_>, library: &dyn Library) -> Result<End
         id: job.node.id.clone(),
         kind: job.node.kind,
         extent: extent(&job.node),
+        arms: job.node.arms.clone(),
         skipped: false,
         stop: None,
         at: desk.at,

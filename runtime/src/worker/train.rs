@@ -562,6 +562,7 @@ impl Run<'_, '_> {
             id: self.node.id.clone(),
             kind: self.node.kind,
             extent: extent(&self.node),
+            arms: self.node.arms.clone(),
             skipped: false,
             stop: Some(stop),
             at: self.p.at,
@@ -646,6 +647,7 @@ impl Run<'_, '_> {
         done.last = done.last.as_ref().and_then(|o| find(o.at));
         done.kept = done.kept.iter().filter_map(|o| find(o.at)).collect();
         done.extent = extent(&self.node);
+        done.arms.clone_from(&self.node.arms);
         done.seconds += self.desk.seconds();
         self.publish(&done)
     }
