@@ -98,7 +98,6 @@ pub fn striking(faults: &[Fault], node: &Node, attempt: u32) -> Vec<Fault> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 mod tests {
     use super::*;
 

@@ -95,7 +95,7 @@ pub fn parts(
     }
     for (name, field) in &node.fields {
         if field.effect == Effect::Identity {
-            leaves(name, &field.value, node, inputs, &mut push);
+            leaves(name, &field.value, inputs, &mut push);
         }
     }
     // `from` and `data` shape the result without a field of their own.
@@ -125,7 +125,6 @@ pub fn key(parts: &[Part]) -> Key {
 fn leaves(
     path: &str,
     value: &Value,
-    node: &Node,
     inputs: &[Digest],
     push: &mut impl FnMut(String, String, &[u8]),
 ) {
@@ -135,13 +134,13 @@ fn leaves(
             let mut sorted: Vec<_> = fields.iter().collect();
             sorted.sort_by(|a, b| a.0.cmp(&b.0));
             for (k, v) in sorted {
-                leaves(&format!("{path}.{k}"), v, node, inputs, push);
+                leaves(&format!("{path}.{k}"), v, inputs, push);
             }
         }
         Value::Call(call) => {
             push(path.to_owned(), call.name.clone(), call.name.as_bytes());
             for (k, v) in &call.args {
-                leaves(&format!("{path}.{k}"), v, node, inputs, push);
+                leaves(&format!("{path}.{k}"), v, inputs, push);
             }
         }
         Value::List(items) => {
@@ -151,7 +150,7 @@ fn leaves(
                 &(items.len() as u64).to_le_bytes(),
             );
             for (i, v) in items.iter().enumerate() {
-                leaves(&format!("{path}.{i}"), v, node, inputs, push);
+                leaves(&format!("{path}.{i}"), v, inputs, push);
             }
         }
         Value::Ref(r) => {

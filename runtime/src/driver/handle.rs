@@ -64,7 +64,7 @@ impl Left {
     }
 
     /// Checkpoints from the best one back; empty when nothing was kept, which means the start.
-    fn from_best(&self, store: &Store) -> Vec<Restore> {
+    fn back_to_best(&self, store: &Store) -> Vec<Restore> {
         let newest = self
             .restores
             .iter()
@@ -140,7 +140,7 @@ impl Driver<'_> {
             }
             Act::Rollback { to, scale, .. } => {
                 let (resume, need) = match to {
-                    Target::Best => (left.from_best(self.store), None),
+                    Target::Best => (left.back_to_best(self.store), None),
                     Target::Last => (left.restores.clone(), None),
                     Target::Need(n) => (Vec::new(), Some(*n)),
                 };
@@ -253,7 +253,7 @@ impl Driver<'_> {
     }
 
     fn later(&mut self, node: usize, work: Box<Work>, wait: f64, start: Start) {
-        let wait = Duration::try_from_secs_f64(wait.max(0.0)).unwrap_or(Duration::from_secs(60));
+        let wait = Duration::try_from_secs_f64(wait.max(0.0)).unwrap_or(Duration::from_mins(1));
         self.delayed.push(Delayed {
             node,
             due: Instant::now() + wait,

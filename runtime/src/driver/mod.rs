@@ -98,7 +98,7 @@ impl Default for RunOptions {
             wait: true,
             numeric: "cpu-f32".into(),
             device: "cpu".into(),
-            stall: Duration::from_secs(30 * 60),
+            stall: Duration::from_mins(30),
         }
     }
 }

@@ -227,14 +227,13 @@ fn start_from(node: &mut Node, inputs: &mut Vec<Input>, need: usize) {
         return;
     };
     source.need.role = "from".into();
-    match inputs.iter_mut().find(|i| i.need.role == "from") {
-        Some(from) => *from = source,
-        None => {
-            node.needs.push(Need {
-                role: "from".into(),
-                ..source.need.clone()
-            });
-            inputs.push(source);
-        }
+    if let Some(from) = inputs.iter_mut().find(|i| i.need.role == "from") {
+        *from = source;
+    } else {
+        node.needs.push(Need {
+            role: "from".into(),
+            ..source.need.clone()
+        });
+        inputs.push(source);
     }
 }

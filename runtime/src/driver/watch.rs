@@ -76,7 +76,7 @@ impl Driver<'_> {
     pub(super) fn poll(&mut self) -> Result<(), RunError> {
         let mut k = 0;
         while k < self.running.len() {
-            if self.poll_one(k)? {
+            if self.poll_one(k) {
                 let running = self.running.swap_remove(k);
                 self.changed = true;
                 self.collect(running)?;
@@ -88,12 +88,12 @@ impl Driver<'_> {
     }
 
     /// Reads one worker's journal; true when it has ended.
-    fn poll_one(&mut self, k: usize) -> Result<bool, RunError> {
+    fn poll_one(&mut self, k: usize) -> bool {
         let Some(r) = self.running.get_mut(k) else {
-            return Ok(false);
+            return false;
         };
         let Some(node) = self.plan.nodes.get(r.node) else {
-            return Ok(true);
+            return true;
         };
         // Asked first, so that what it wrote before its end is read below.
         let status = r.child.try_wait().ok().flatten();
@@ -103,7 +103,7 @@ impl Driver<'_> {
                 signal(&r.child, Signal::KILL);
                 let _ = r.child.wait();
                 r.ending = Some(Ending::Event(worker::event("crash", e.to_string(), r.at)));
-                return Ok(true);
+                return true;
             }
         };
         if !entries.is_empty() {
@@ -120,14 +120,14 @@ impl Driver<'_> {
                 let folder = self.store.node(&r.key).attempt(r.attempt);
                 r.ending = Some(last_words(&folder, status, r.at, r.stalled));
             }
-            return Ok(true);
+            return true;
         }
         let watched = node.arms.iter().any(|a| a.event == EventKind::Timeout);
         if watched && !r.stalled && r.heard.elapsed() > self.options.stall {
             r.stalled = true;
             signal(&r.child, Signal::KILL);
         }
-        Ok(false)
+        false
     }
 
     /// A worker has ended: settle its node, or decide what follows.

@@ -356,11 +356,20 @@ fn layout(head: &[&str], cells: Vec<Vec<String>>, width: usize) -> Vec<String> {
 /// A small table as lines of text: every column as wide as its widest cell, two blanks between.
 pub fn columns(head: &[String], body: &[Vec<String>]) -> Vec<String> {
     let all = || std::iter::once(head).chain(body.iter().map(Vec::as_slice));
-    let width = |c: usize| all().filter_map(|r| r.get(c)).map(|s| s.chars().count()).max().unwrap_or(0);
+    let width = |c: usize| {
+        all()
+            .filter_map(|r| r.get(c))
+            .map(|s| s.chars().count())
+            .max()
+            .unwrap_or(0)
+    };
     let widths: Vec<usize> = (0..head.len()).map(width).collect();
     all()
         .map(|row| {
-            let cells = row.iter().zip(&widths).map(|(cell, w)| format!("{cell:<w$}"));
+            let cells = row
+                .iter()
+                .zip(&widths)
+                .map(|(cell, w)| format!("{cell:<w$}"));
             cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
         })
         .collect()
@@ -411,7 +420,10 @@ mod tests {
     #[test]
     fn small_tables_line_up() {
         let row = |a: &str, b: &str| vec![a.to_owned(), b.to_owned()];
-        assert_eq!(columns(&row("stage", "score"), &[row("rl", "52 ± 3")]), ["stage  score", "rl     52 ± 3"]);
+        assert_eq!(
+            columns(&row("stage", "score"), &[row("rl", "52 ± 3")]),
+            ["stage  score", "rl     52 ± 3"]
+        );
     }
 
     #[test]

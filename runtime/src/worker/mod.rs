@@ -3,7 +3,9 @@
 //! It reads its assignment from the store, and writes checkpoints, a journal and a result back; it decides nothing about what
 //! comes after it.  A signal to stop makes it checkpoint and end; so does the end of its control pipe (the driver died).
 
+mod again;
 mod make;
+mod pace;
 mod train;
 
 use std::io::Read;
@@ -279,7 +281,7 @@ fn listen() -> Arc<AtomicBool> {
             while std::io::stdin().read(&mut byte).is_ok_and(|n| n > 0) {}
             stop.store(true, Ordering::Relaxed);
             // Work that cannot be interrupted must not outlive its driver for long.
-            std::thread::sleep(Duration::from_secs(60));
+            std::thread::sleep(Duration::from_mins(1));
             leave();
         });
     }

@@ -8,8 +8,9 @@ use align_plan::{EventKind, Node};
 use align_runtime_api::{Evaluation, Stop, Trainer};
 use align_schema::{Dim, Quantity};
 
-use super::{Beat, Desk, Halt, event, from_error};
-use crate::converge::{History, at_least, gain, holds, margin, nearest};
+use super::pace::epoch;
+use super::{Desk, Halt, event, from_error};
+use crate::converge::{History, at_least, gain, holds, margin};
 use crate::extent::{counted, extent};
 use crate::inject::What;
 use crate::keep;
@@ -66,56 +67,25 @@ fn reading(node: &Node) -> u64 {
     }
 }
 
-/// Samples of an epoch, when the budget counts epochs.
-fn epoch(desk: &Desk<'_>, node: &Node) -> Result<f64, Halt> {
-    let counts = node
-        .budget
-        .as_ref()
-        .is_some_and(|b| b.any.iter().any(|q| q.dim == Dim::Epochs));
-    if !counts {
-        return Ok(f64::INFINITY);
-    }
-    let data = desk
-        .assignment
-        .job
-        .inputs
-        .iter()
-        .find(|i| i.need.role == "data");
-    data.and_then(|d| {
-        ["samples", "windows", "pairs", "transitions"]
-            .iter()
-            .find_map(|name| d.metrics.get(*name))
-    })
-    .copied()
-    .filter(|n| *n > 0.0)
-    .ok_or_else(|| {
-        Halt::Event(event(
-            "data",
-            "the budget counts epochs, and the dataset does not say how many samples it has".into(),
-            0,
-        ))
-    })
-}
-
 /// An evaluation with its episodes.
-type Look = (Point, Vec<f64>);
+pub(super) type Look = (Point, Vec<f64>);
 
-struct Run<'a, 'b> {
-    desk: &'a mut Desk<'b>,
-    node: Node,
-    trainer: Box<dyn Trainer>,
+pub(super) struct Run<'a, 'b> {
+    pub(super) desk: &'a mut Desk<'b>,
+    pub(super) node: Node,
+    pub(super) trainer: Box<dyn Trainer>,
     /// Starts from fresh weights, so that its evaluation before training says nothing.
-    fresh: bool,
-    read: u64,
-    epoch: f64,
-    p: Progress,
-    newest: Metrics,
-    trained_before: f64,
-    stepping: Duration,
-    steps_here: u64,
-    samples_here: u64,
+    pub(super) fresh: bool,
+    pub(super) read: u64,
+    pub(super) epoch: f64,
+    pub(super) p: Progress,
+    pub(super) newest: Metrics,
+    pub(super) trained_before: f64,
+    pub(super) stepping: Duration,
+    pub(super) steps_here: u64,
+    pub(super) samples_here: u64,
     /// The checkpoint of this very step.
-    saved: Option<Output>,
+    pub(super) saved: Option<Output>,
 }
 
 /// Whether a cadence has come round between two positions.
@@ -132,11 +102,11 @@ fn round(every: Quantity, from: Option<Pos>, to: Pos) -> bool {
 }
 
 impl Run<'_, '_> {
-    fn fail(&self, error: &align_runtime_api::JobError) -> Halt {
+    pub(super) fn fail(&self, error: &align_runtime_api::JobError) -> Halt {
         Halt::Event(from_error(error, self.p.at.step))
     }
 
-    fn trained(&self) -> f64 {
+    pub(super) fn trained(&self) -> f64 {
         self.trained_before + self.desk.seconds()
     }
 
@@ -328,7 +298,7 @@ impl Run<'_, '_> {
             .then_some(value)
     }
 
-    fn evaluate(&mut self) -> Result<Look, Halt> {
+    pub(super) fn evaluate(&mut self) -> Result<Look, Halt> {
         self.beat(Some("evaluating".into()))?;
         let index = self.p.history.len() as u64 + 1;
         let episodes = self.node.eval.as_ref().map_or(0, |e| e.episodes);
@@ -487,29 +457,6 @@ impl Run<'_, '_> {
         Ok(())
     }
 
-    /// The first limit that is reached.
-    fn budget_reached(&self) -> Option<Quantity> {
-        let budget = self.node.budget.as_ref()?;
-        budget.any.iter().copied().find(|q| self.used(q) >= 1.0)
-    }
-
-    fn spent(&self, limit: &Quantity) -> f64 {
-        match limit.dim {
-            Dim::EnvSteps => self.p.at.env_steps as f64,
-            Dim::Epochs => self.p.samples as f64 / self.epoch,
-            Dim::Time => self.trained(),
-            _ => self.p.at.step as f64,
-        }
-    }
-
-    fn used(&self, limit: &Quantity) -> f64 {
-        if limit.amount > 0.0 {
-            self.spent(limit) / limit.amount
-        } else {
-            1.0
-        }
-    }
-
     /// At the end of the budget: an evaluation, unless there is one of this very step.  It does not enter the history, so
     /// that a run with a larger budget can go on as if it had not been made.
     fn last_look(&mut self) -> Result<Option<Look>, Halt> {
@@ -535,12 +482,11 @@ impl Run<'_, '_> {
         if look.is_none() {
             self.keep_if_due()?;
         }
-        let last = match self.saved.clone() {
-            Some(saved) => saved,
-            None => {
-                let best = best_now.is_some() || self.p.best.map(|b| b.0) == Some(self.p.at.step);
-                self.checkpoint(true, best, look.as_ref())?
-            }
+        let last = if let Some(saved) = self.saved.clone() {
+            saved
+        } else {
+            let best = best_now.is_some() || self.p.best.map(|b| b.0) == Some(self.p.at.step);
+            self.checkpoint(true, best, look.as_ref())?
         };
         let best = if best_now.is_some() {
             Some(last.clone())
@@ -581,7 +527,7 @@ impl Run<'_, '_> {
         self.publish(&done)
     }
 
-    fn publish(&mut self, done: &Done) -> Result<Ending, Halt> {
+    pub(super) fn publish(&mut self, done: &Done) -> Result<Ending, Halt> {
         let published =
             self.desk
                 .folder
@@ -591,113 +537,6 @@ impl Run<'_, '_> {
         } else {
             Ending::Fenced
         })
-    }
-
-    /// Evaluates the checkpoints of a finished stage again.
-    fn again(&mut self, mut done: Done) -> Result<Ending, Halt> {
-        let mut outputs: Vec<Output> = Vec::new();
-        for output in done.kept.iter().chain(&done.best).chain(&done.last) {
-            if !outputs.iter().any(|o| o.at == output.at) {
-                outputs.push(output.clone());
-            }
-        }
-        let n = outputs.len() as f64;
-        for (i, output) in outputs.iter_mut().enumerate() {
-            self.desk.at = output.at;
-            self.p.at = output.at;
-            self.desk.store.verify(output.files.values())?;
-            let files = output
-                .files
-                .iter()
-                .map(|(name, digest)| (name.clone(), self.desk.store.blob(digest)))
-                .collect();
-            self.trainer.load(&files).map_err(|e| self.fail(&e))?;
-            let slot = done.history.iter().position(|p| p.at == output.at);
-            // The number of the evaluation selects its random stream.
-            self.p.history = done
-                .history
-                .get(..slot.unwrap_or(0))
-                .unwrap_or_default()
-                .to_vec();
-            self.desk.beat(Beat {
-                rate: 0.0,
-                used: i as f64 / n,
-                left: None,
-                metrics: Metrics::new(),
-                nearest: Some("evaluating again".into()),
-            })?;
-            let (point, episodes) = self.evaluate()?;
-            output.metrics.extend(point.metrics);
-            output.episodes = episodes;
-            if let Some(old) = slot.and_then(|s| done.history.get_mut(s)) {
-                old.metrics.clone_from(&output.metrics);
-            }
-            if self.desk.stopping() {
-                return Ok(Ending::Paused);
-            }
-        }
-        let find = |at: Pos| outputs.iter().find(|o| o.at == at).cloned();
-        let fresh = self.fresh;
-        let ranked = outputs
-            .iter()
-            .filter(|o| !fresh || o.at.step > 0)
-            .map(|o| (o.at.step, &o.metrics));
-        let best = keep::best_of(&self.node, ranked).map(|b| b.0);
-        done.best = best.and_then(|step| outputs.iter().find(|o| o.at.step == step).cloned());
-        done.last = done.last.as_ref().and_then(|o| find(o.at));
-        done.kept = done.kept.iter().filter_map(|o| find(o.at)).collect();
-        done.extent = extent(&self.node);
-        done.arms.clone_from(&self.node.arms);
-        done.seconds += self.desk.seconds();
-        self.publish(&done)
-    }
-
-    fn beat(&mut self, words: Option<String>) -> Result<(), Halt> {
-        let budget = self
-            .node
-            .budget
-            .as_ref()
-            .map(|b| b.any.as_slice())
-            .unwrap_or_default();
-        let used = budget.iter().map(|q| self.used(q)).fold(0.0, f64::max);
-        let seconds = self.desk.seconds();
-        let steps = self.steps_here as f64;
-        // Time left at the pace of this attempt, evaluations included: what is nearest to its limit ends the stage.
-        let left = (self.steps_here > 0)
-            .then(|| {
-                let per_step = seconds / steps;
-                budget
-                    .iter()
-                    .map(|q| {
-                        if q.dim == Dim::Time {
-                            q.amount - self.trained()
-                        } else {
-                            let each = self.spent(q) / self.p.at.step.max(1) as f64;
-                            (q.amount - self.spent(q)) / each.max(1e-12) * per_step
-                        }
-                    })
-                    .fold(f64::INFINITY, f64::min)
-                    .max(0.0)
-            })
-            .filter(|l| l.is_finite());
-        let stepping = self.stepping.as_secs_f64().max(1e-9);
-        let near = || {
-            let rule = self.node.until.as_ref()?;
-            nearest(rule, &History::evals(counted(&self.p.history, self.fresh)))
-        };
-        let mut metrics = self.newest.clone();
-        if self.samples_here > 0 {
-            metrics.insert("throughput".into(), self.samples_here as f64 / stepping);
-        }
-        let beat = Beat {
-            rate: steps / stepping,
-            used,
-            left,
-            metrics,
-            nearest: words.or_else(near),
-        };
-        self.desk.beat(beat)?;
-        Ok(())
     }
 }
 

@@ -93,7 +93,7 @@ fn kill(child: &mut std::process::Child, signal: Signal) -> Test {
 fn until_files(bench: &Bench, part: &str, n: usize) -> Test {
     let begun = Instant::now();
     while bench.files(part).len() < n {
-        if begun.elapsed() > Duration::from_secs(60) {
+        if begun.elapsed() > Duration::from_mins(1) {
             return Err(Failed::from(format!("no {n} files like {part}")));
         }
         std::thread::sleep(Duration::from_millis(2));

@@ -83,7 +83,7 @@ impl Bench {
     fn run_with(&self, plan: &Plan, options: RunOptions) -> Result<Ran, Failed> {
         let mut events = Vec::new();
         let outcome = run(plan, &self.store, &toy::Toy, &options, &mut |e| {
-            events.push(e)
+            events.push(e);
         })?;
         Ok(Ran { outcome, events })
     }

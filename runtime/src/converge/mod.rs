@@ -3,11 +3,15 @@
 //! Three-valued inside: what reads a metric that is missing or not finite is unknown, and unknown never satisfies anything,
 //! not even under `not`.
 
-use align_plan::{Better, Cmp, Condition, MetricRef, Operand};
+use align_plan::{Better, Condition, MetricRef, Operand};
 use align_schema::{Dim, Quantity};
 
 use crate::record::Point;
-use crate::words::number;
+
+mod words;
+
+pub use words::nearest;
+use words::reason;
 
 /// What a condition is asked of.
 #[derive(Clone, Copy, Debug)]
@@ -239,206 +243,11 @@ pub fn first(condition: &Condition, history: &History<'_>) -> Option<(usize, Str
     })
 }
 
-fn count(n: u64, unit: &str) -> String {
-    if n == 1 {
-        format!("1 {}", unit.trim_end_matches('s'))
-    } else {
-        format!("{n} {unit}")
-    }
-}
-
-/// A required improvement, as people say it.
-fn step_up(metric: &MetricRef, improve: Quantity) -> String {
-    match (improve.dim, metric.better) {
-        (Dim::Share, _) => format!("{improve} better"),
-        (_, Better::Up) => format!("+{improve}"),
-        (_, Better::Down) => format!("-{improve}"),
-    }
-}
-
-fn reason(condition: &Condition, history: &History<'_>) -> String {
-    let all = |items: &[Condition], word: &str| {
-        items
-            .iter()
-            .filter(|c| truth(c, history) == Some(true))
-            .map(|c| reason(c, history))
-            .collect::<Vec<_>>()
-            .join(word)
-    };
-    match condition {
-        Condition::And(items) => all(items, " and "),
-        // One reason is enough.
-        Condition::Or(items) => items
-            .iter()
-            .find(|c| truth(c, history) == Some(true))
-            .map(|c| reason(c, history))
-            .unwrap_or_default(),
-        Condition::Not(inner) => format!("no longer: {}", leaf(inner)),
-        Condition::Plateau {
-            metric,
-            improve,
-            patience,
-            ..
-        } => format!(
-            "plateau of {}, {} under {}",
-            metric.name,
-            count(*patience, history.unit),
-            step_up(metric, *improve)
-        ),
-        Condition::Reaches { metric, value } => format!(
-            "{} reached {} (wanted {})",
-            metric.name,
-            number(history.newest(metric).unwrap_or(f64::NAN)),
-            number(*value)
-        ),
-        Condition::Flat { metric, over, .. } => format!(
-            "{} is flat: standard deviation {} over {}",
-            metric.name,
-            window(history, metric, *over).map_or_else(String::new, |v| number(deviation(&v).0)),
-            count(*over, history.unit)
-        ),
-        Condition::Diverges { metric, worse } => format!(
-            "{} is at {}, {worse} worse than its best {}",
-            metric.name,
-            number(history.newest(metric).unwrap_or(f64::NAN)),
-            number(best_before(history, metric).unwrap_or(f64::NAN))
-        ),
-        Condition::Compare { .. } => leaf(condition),
-    }
-}
-
-/// A condition in a few words, without a history.
-fn leaf(condition: &Condition) -> String {
-    let side = |o: &Operand| match o {
-        Operand::Metric(m) => m.name.clone(),
-        Operand::Clock(dim) => dim.unit_name().to_owned(),
-        Operand::Number(x) => number(*x),
-    };
-    let join =
-        |items: &[Condition], word: &str| items.iter().map(leaf).collect::<Vec<_>>().join(word);
-    match condition {
-        Condition::And(items) => join(items, " and "),
-        Condition::Or(items) => join(items, " or "),
-        Condition::Not(inner) => format!("not {}", leaf(inner)),
-        Condition::Plateau { metric, .. } => format!("plateau of {}", metric.name),
-        Condition::Reaches { metric, value } => {
-            format!("{} reaches {}", metric.name, number(*value))
-        }
-        Condition::Flat { metric, .. } => format!("{} is flat", metric.name),
-        Condition::Diverges { metric, .. } => format!("{} diverges", metric.name),
-        Condition::Compare { left, op, right } => {
-            format!("{} {} {}", side(left), op.symbol(), side(right))
-        }
-    }
-}
-
-/// Which part of a condition is how near, such as `plateau of score 2/5 evals`; nothing before the first evaluation.
-pub fn nearest(condition: &Condition, history: &History<'_>) -> Option<String> {
-    near(condition, history).map(|(_, text)| text)
-}
-
-/// Share of the way (0 to 1) and words.
-fn near(condition: &Condition, history: &History<'_>) -> Option<(f64, String)> {
-    let pick = |items: &[Condition], last: bool| {
-        let mut found: Vec<(f64, String)> = items.iter().filter_map(|c| near(c, history)).collect();
-        found.sort_by(|a, b| a.0.total_cmp(&b.0));
-        if last {
-            found.pop()
-        } else {
-            found.into_iter().next()
-        }
-    };
-    match condition {
-        // All must hold, so the farthest says when; of several that suffice, the nearest.
-        Condition::And(items) => pick(items, false),
-        Condition::Or(items) => pick(items, true),
-        Condition::Not(inner) => {
-            truth(inner, history).map(|t| (f64::from(u8::from(!t)), leaf(condition)))
-        }
-        Condition::Plateau {
-            metric,
-            improve,
-            patience,
-            warmup,
-        } => {
-            let wait = stale(history, metric, *improve, *warmup)?;
-            Some((
-                (wait as f64 / (*patience).max(1) as f64).min(1.0),
-                format!(
-                    "plateau of {} {wait}/{patience} {}",
-                    metric.name, history.unit
-                ),
-            ))
-        }
-        Condition::Reaches { metric, value } => {
-            let now = history.newest(metric)?;
-            let start = history.values(metric).next()?;
-            let way = gain(metric.better, *value, start);
-            let share = if way > 0.0 {
-                (gain(metric.better, now, start) / way).clamp(0.0, 1.0)
-            } else {
-                1.0
-            };
-            Some((
-                share,
-                format!("{} {} of {}", metric.name, number(now), number(*value)),
-            ))
-        }
-        Condition::Flat {
-            metric,
-            within,
-            over,
-        } => {
-            history.newest(metric)?;
-            let have = history.values(metric).count() as u64;
-            if have < *over {
-                return Some((
-                    0.5 * have as f64 / (*over).max(1) as f64,
-                    format!("{} flat {have}/{over} {}", metric.name, history.unit),
-                ));
-            }
-            let values = window(history, metric, *over)?;
-            let (sd, bound) = (deviation(&values).0, flat_bound(*within, &values));
-            Some((
-                if sd > 0.0 { (bound / sd).min(1.0) } else { 1.0 },
-                format!(
-                    "{} deviates by {}, flat at {}",
-                    metric.name,
-                    number(sd),
-                    number(bound)
-                ),
-            ))
-        }
-        Condition::Diverges { metric, worse } => {
-            let (now, best) = (history.newest(metric)?, best_before(history, metric)?);
-            let lost = (-gain(metric.better, now, best)).max(0.0);
-            let bound = margin(*worse, best);
-            Some((
-                if bound > 0.0 {
-                    (lost / bound).min(1.0)
-                } else {
-                    0.0
-                },
-                format!("{} {} under its best", metric.name, number(lost)),
-            ))
-        }
-        Condition::Compare { left, op, right } => {
-            let (a, b) = (operand(history, left)?, operand(history, right)?);
-            let share = match op {
-                _ if op.holds(a, b) => 1.0,
-                Cmp::Ge | Cmp::Gt if b > 0.0 => (a / b).clamp(0.0, 1.0),
-                Cmp::Le | Cmp::Lt if a > 0.0 => (b / a).clamp(0.0, 1.0),
-                _ => 0.0,
-            };
-            Some((share, format!("{}, now {}", leaf(condition), number(a))))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::record::Pos;
+    use align_plan::Cmp;
 
     fn metric(better: Better) -> MetricRef {
         MetricRef {
@@ -478,7 +287,15 @@ mod tests {
     #[test]
     fn plateau_by_table() {
         use Better::{Down, Up};
-        let cases: &[(Better, Quantity, u64, Option<f64>, &[f64], Option<usize>)] = &[
+        type Row = (
+            Better,
+            Quantity,
+            u64,
+            Option<f64>,
+            &'static [f64],
+            Option<usize>,
+        );
+        let cases: &[Row] = &[
             // Climbing by enough each time never stops.
             (Up, POINT, 2, None, &[0.0, 1.0, 2.0, 3.0], None),
             // Two evaluations in a row under +1.

@@ -2,21 +2,25 @@
 //!
 //! It writes nothing and starts nothing.
 
+mod newest;
+mod rounds;
+
 use std::collections::HashMap;
 
 use align_plan::{Digest, Key, Node, NodeId, NodeKind, Part, Plan, key};
-use align_runtime_api::{Input, Library, NodeState, Stop};
+use align_runtime_api::{Input, Library, NodeState};
 use align_schema::Port;
 
-use crate::converge::{History, first};
 use crate::extent::{self, Left};
 use crate::keys::Keys;
 use crate::policy;
-use crate::record::{
-    Assignment, Done, Ending, Entry, Event, Logged, Manifest, Output, Point, Pos, Restore, Turn,
-};
-use crate::store::{NodeFolder, Store};
+use crate::record::{Done, Event, Manifest, Output, Restore, Turn};
+use crate::store::Store;
 use crate::words::{label, steps};
+use newest::newest;
+use rounds::Gate;
+
+pub use newest::{candidates, took};
 
 /// A node that has come to its end, as far as this plan goes.
 #[derive(Clone, Debug)]
@@ -204,7 +208,7 @@ impl<'a> Board<'a> {
         if let Some(how) = unfinished {
             return work(how, gave_up);
         }
-        for done in folder.all_done().into_iter().filter(|d| intact(d)) {
+        if let Some(done) = folder.all_done().into_iter().find(|d| intact(d)) {
             let start = |from: Option<&Output>, reason| self.start(&done, from, reason);
             if let Some(k) = policy::disputed(&node.arms, &done) {
                 let event = done.events.get(k);
@@ -322,166 +326,6 @@ impl<'a> Board<'a> {
         }
         Inputs::Ready(out)
     }
-
-    /// Last members of the rounds of a sequence, in order.
-    fn members(&self, sequence: &Node) -> Vec<usize> {
-        sequence
-            .needs
-            .iter()
-            .filter_map(|n| self.find(&n.node))
-            .collect()
-    }
-
-    /// Rounds that are settled with a result, as points of the carried metric; and the first member that is not settled.
-    fn rounds(&self, sequence: &Node, upto: usize) -> (Vec<(Point, Output, usize)>, Option<usize>) {
-        let mut out = Vec::new();
-        for (k, j) in self.members(sequence).into_iter().take(upto).enumerate() {
-            let Some(settled) = self.settled_at(j) else {
-                return (out, Some(j));
-            };
-            let port = sequence
-                .carry
-                .as_ref()
-                .map_or(Port::Best, |c| c.port.clone());
-            let Some(output) = settled.done.as_ref().and_then(|d| d.output(&port)) else {
-                break;
-            };
-            let at = Pos {
-                step: k as u64 + 1,
-                env_steps: 0,
-            };
-            let point = Point {
-                at,
-                metrics: output.metrics.clone(),
-            };
-            out.push((point, output.clone(), j));
-        }
-        (out, None)
-    }
-
-    /// The round after which a sequence's rule held, with the reason.
-    fn verdict(sequence: &Node, points: &[Point]) -> Option<(usize, String)> {
-        let rule = sequence.until.as_ref()?;
-        first(rule, &History::rounds(points)).map(|(i, why)| (i + 1, why))
-    }
-
-    fn gate(&self, node: &Node) -> Gate {
-        let Some(gate) = &node.gate else {
-            return Gate::Open;
-        };
-        let Some(sequence) = self.find(&gate.sequence).and_then(|j| self.node(j)) else {
-            return Gate::Open;
-        };
-        let before = gate.round.saturating_sub(1) as usize;
-        let (rounds, open) = self.rounds(sequence, before);
-        let points: Vec<Point> = rounds.into_iter().map(|r| r.0).collect();
-        if let Some((round, why)) = Self::verdict(sequence, &points) {
-            return Gate::Closed(format!(
-                "{} stopped after round {round}: {why}",
-                sequence.name
-            ));
-        }
-        match open {
-            Some(j) => Gate::Wait(j),
-            None if points.len() < before => Gate::Closed(format!(
-                "round {} of {} has no result",
-                points.len() + 1,
-                sequence.name
-            )),
-            None => Gate::Open,
-        }
-    }
-
-    /// A sequence is a choice among its rounds: made anew each time, never stored.
-    fn sequence(&self, node: &Node) -> Look {
-        let total = self.members(node).len();
-        let (rounds, open) = self.rounds(node, total);
-        let points: Vec<Point> = rounds.iter().map(|r| r.0.clone()).collect();
-        let verdict = Self::verdict(node, &points);
-        if let (Some(j), None) = (open, &verdict) {
-            return Look::Wait(j);
-        }
-        // Members of later rounds settle as skipped only after the verdict; wait for them, so that nothing is left over.
-        if let Some(j) = self
-            .members(node)
-            .into_iter()
-            .find(|j| self.settled_at(*j).is_none())
-        {
-            return Look::Wait(j);
-        }
-        let Some((_, last, _)) = rounds.last() else {
-            return never("no round has a result".into());
-        };
-        let best = node
-            .carry
-            .as_ref()
-            .filter(|c| c.port == Port::Best)
-            .and_then(|carry| {
-                rounds
-                    .iter()
-                    .filter_map(|r| Some((*r.1.metrics.get(&carry.metric)?, &r.1)))
-                    .filter(|(v, _)| v.is_finite())
-                    .reduce(|a, b| {
-                        if crate::converge::gain(carry.better, b.0, a.0) > 0.0 {
-                            b
-                        } else {
-                            a
-                        }
-                    })
-                    .map(|(_, o)| o.clone())
-            });
-        let stop = match verdict {
-            Some((round, why)) => Stop::Rule(format!("{why}, after round {round}")),
-            None => Stop::Budget {
-                limit: if total == 1 {
-                    "1 round".into()
-                } else {
-                    format!("{total} rounds")
-                },
-                clock: false,
-            },
-        };
-        let reused = rounds
-            .iter()
-            .all(|r| self.settled_at(r.2).is_some_and(|s| s.reused));
-        let done = Done {
-            version: Done::VERSION,
-            id: node.id.clone(),
-            kind: node.kind,
-            extent: extent::extent(node),
-            arms: Vec::new(),
-            skipped: false,
-            stop: Some(stop),
-            at: Pos {
-                step: rounds.len() as u64,
-                env_steps: 0,
-            },
-            last_env: 0,
-            samples: 0,
-            best: best.or_else(|| Some(last.clone())),
-            last: Some(last.clone()),
-            kept: Vec::new(),
-            history: points,
-            curve: crate::record::Curve::default(),
-            events: Vec::new(),
-            seconds: 0.0,
-            trained: 0.0,
-            note: None,
-        };
-        Look::Settled(Box::new(Settled {
-            done: Some(done),
-            state: NodeState::Done,
-            note: None,
-            reused,
-            key: None,
-        }))
-    }
-}
-
-enum Gate {
-    Open,
-    Wait(usize),
-    Closed(String),
 }
 
 fn never(note: String) -> Look {
@@ -511,165 +355,4 @@ pub fn settle(done: Done, key: Option<Key>, reused: bool) -> Settled {
         reused,
         key,
     }
-}
-
-/// Checkpoints of an attempt, newest first, then those that it started from.
-pub fn candidates(assignment: &Assignment, entries: &[Entry]) -> Vec<Restore> {
-    let mut out: Vec<Restore> = entries
-        .iter()
-        .rev()
-        .filter_map(|e| match e {
-            Entry::Kept {
-                at,
-                manifest,
-                seconds,
-                ..
-            } => Some(Restore {
-                manifest: manifest.clone(),
-                at: *at,
-                seconds: *seconds,
-            }),
-            _ => None,
-        })
-        .collect();
-    for restore in &assignment.resume {
-        if !out.iter().any(|r| r.manifest == restore.manifest) {
-            out.push(restore.clone());
-        }
-    }
-    out
-}
-
-/// Seconds that an attempt took, as far as its journal says.
-pub fn took(entries: &[Entry]) -> f64 {
-    entries
-        .iter()
-        .rev()
-        .find_map(|e| match e {
-            Entry::Beat { seconds, .. } | Entry::Ended { seconds, .. } => Some(*seconds),
-            _ => None,
-        })
-        .unwrap_or(0.0)
-}
-
-/// What the newest attempt left to do, if it is of this extent or nothing is finished yet; and why it gave up.
-fn newest(
-    store: &Store,
-    folder: &NodeFolder,
-    node: &Node,
-    extent: &str,
-    intact: &dyn Fn(&Done) -> bool,
-) -> (Option<How>, Option<String>) {
-    let Some(n) = folder.attempts().last().copied() else {
-        return (None, None);
-    };
-    if folder.held(n) {
-        return (Some(How::Busy(n)), None);
-    }
-    let Ok(Some(assignment)) = folder.assignment(n) else {
-        return (None, None);
-    };
-    let entries = folder.entries(n).unwrap_or_default();
-    let log = folder.log().unwrap_or_default();
-    if log
-        .iter()
-        .any(|l| matches!(l, Logged::Forced { attempt } if *attempt >= n))
-    {
-        return (None, None);
-    }
-    let finished = entries.iter().any(|e| {
-        matches!(
-            e,
-            Entry::Ended {
-                ending: Ending::Done,
-                ..
-            }
-        )
-    });
-    // A finished attempt has its result elsewhere, and one at another extent is older news than a result.  But when the
-    // results are gone, its checkpoints are what is left.
-    let results = folder.all_done().iter().any(intact);
-    if results && (finished || assignment.extent != extent) {
-        return (None, None);
-    }
-    let gave_up = log.iter().rev().find_map(|l| match l {
-        Logged::GaveUp { note, attempt, .. } if *attempt >= n => Some(note.clone()),
-        _ => None,
-    });
-    let handled = log.iter().rev().find_map(|l| match l {
-        Logged::Handled {
-            record,
-            turn,
-            resume,
-            ..
-        } if record.attempt == n => Some((record, turn, resume)),
-        _ => None,
-    });
-    let mut start = Start {
-        resume: Vec::new(),
-        turns: assignment.turns.clone(),
-        events: assignment.events.clone(),
-        spent: assignment.spent + took(&entries),
-        reason: String::new(),
-    };
-    match handled {
-        Some((record, turn, resume)) => {
-            start.resume.clone_from(resume);
-            start.turns.extend(turn.clone());
-            start.events.push(record.clone());
-            start.reason = format!("{} at {}", record.event, steps(record.step));
-        }
-        None => {
-            let ended = entries.iter().rev().find_map(|e| match e {
-                Entry::Ended {
-                    ending: Ending::Event(event),
-                    ..
-                } => Some(event.clone()),
-                _ => None,
-            });
-            if let (Some(event), None) = (ended, &gave_up) {
-                return (Some(How::Pending(n, event)), None);
-            }
-            start.resume = candidates(&assignment, &entries);
-        }
-    }
-    fit(store, node, &assignment, &mut start);
-    if start.reason.is_empty() {
-        let at = start.resume.first().map_or(0, |r| r.at.step);
-        let word = if gave_up.is_some() {
-            "failed"
-        } else {
-            "interrupted"
-        };
-        start.reason = format!("{word}, goes on from {}", steps(at));
-    }
-    (Some(How::Resume(start)), gave_up)
-}
-
-/// When budget or rule were shortened since, checkpoints beyond their end must not be used.
-fn fit(store: &Store, node: &Node, assignment: &Assignment, start: &mut Start) {
-    if extent::extent(node) == extent::extent(&assignment.job.node) {
-        return;
-    }
-    let limit = node
-        .budget
-        .iter()
-        .flat_map(|b| &b.any)
-        .filter(|q| q.dim == align_schema::Dim::Steps)
-        .map(|q| q.amount as u64)
-        .min()
-        .unwrap_or(u64::MAX);
-    let fires = start
-        .resume
-        .first()
-        .and_then(|r| store.get_record::<Manifest>(&r.manifest).ok())
-        .and_then(|m| {
-            let history =
-                extent::counted(&m.progress.history, node.need("from").is_none()).to_vec();
-            let (i, _) = first(node.until.as_ref()?, &History::evals(&history))?;
-            history.get(i).map(|p| p.at.step)
-        })
-        .unwrap_or(u64::MAX);
-    let end = limit.min(fires);
-    start.resume.retain(|r| r.at.step <= end);
 }
