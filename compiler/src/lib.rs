@@ -1,5 +1,78 @@
 //! What an `.align` program means: names, types, units, diagnostics and the plan.  No input or output, no threads.
+//!
+//! ```text
+//! files --hir--> definitions and scopes --check--> nodes of each lane --lower--> Plan
+//! ```
 
 pub mod codes;
 pub mod diag;
 pub mod graph;
+
+mod check;
+mod hir;
+mod lower;
+mod suggest;
+#[cfg(test)]
+mod testing;
+
+use align_plan::Plan;
+use align_schema::Value;
+
+use crate::diag::{Diagnostic, Sources};
+
+/// Where files come from; the only way in which the compiler reaches the outside.
+pub trait World {
+    /// The text of a file, or why it cannot be read (`no such file`).
+    fn read(&self, path: &str) -> Result<String, String>;
+}
+
+/// How a program is checked.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// `--set name=value`: values of `param`s of the main file, in the language's own literals; a text needs no quotes.
+    pub sets: Vec<(String, String)>,
+    /// Whether a `param` without a value is fine (`align check`); there is no plan then.
+    pub allow_unset: bool,
+}
+
+/// A checked program.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// Every file that was read, the main file first (texts of `--set` come last).
+    pub sources: Sources,
+    /// What is wrong, sorted by file and place.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Values of the main file's `param`s, in the order written; `None` for one that has none.
+    pub params: Vec<(String, Option<Value>)>,
+    plan: Option<Plan>,
+}
+
+impl Checked {
+    /// Whether there is an error, so that there is no plan.
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(Diagnostic::is_error)
+    }
+}
+
+/// Checks a program: reads its files, resolves names, checks every block of every lane.
+pub fn check(world: &dyn World, main: &str, options: &Options) -> Checked {
+    let (mut program, mut sources, mut diagnostics) = hir::load(world, main);
+    let order = program.order(&mut diagnostics);
+    let out = check::program(&program, &order, &mut sources, options);
+    diagnostics.extend(out.diagnostics);
+    diag::sort(&mut diagnostics);
+    let complete = out.params.iter().all(|(_, v)| v.is_some());
+    let plan = (complete && !diagnostics.iter().any(Diagnostic::is_error))
+        .then(|| lower::plan(program.edition, main, out.lanes, out.reports, out.parallel));
+    Checked {
+        sources,
+        diagnostics,
+        params: out.params,
+        plan,
+    }
+}
+
+/// The plan of a checked program; `None` when it has errors or a `param` without a value.
+pub fn plan(checked: &Checked) -> Option<Plan> {
+    checked.plan.clone()
+}

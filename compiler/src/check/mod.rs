@@ -1,0 +1,306 @@
+//! Is the program right, and what does each of its nodes compute?
+//!
+//! Every lane is checked with its own values, and what is wrong in several lanes is said once.  A name that failed is poison:
+//! what uses it stays silent.
+
+mod block;
+mod call;
+mod cascade;
+mod condition;
+mod dataset;
+mod failure;
+mod lane;
+mod metric;
+mod model;
+mod number;
+mod param;
+mod reference;
+mod report;
+mod sequence;
+mod special;
+mod stage;
+mod sweep;
+mod unused;
+mod value;
+
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
+use align_grammar::ast::{Name, Span};
+use align_plan::{Lane, Need, Node, NodeId, Place, Report};
+use align_schema::{DataKind, Value};
+
+use crate::Options;
+use crate::diag::{Diagnostic, FileId, Sources};
+use crate::hir::{At, DefId, Kind, Order, Program};
+use crate::suggest::{near, suggested};
+
+use metric::Metrics;
+
+/// What a check makes.
+pub struct Output {
+    /// What is wrong.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Lanes with their nodes, each after what it needs; rounds are not unrolled yet.
+    pub lanes: Vec<(Lane, Vec<Draft>)>,
+    /// Reports.
+    pub reports: Vec<Report>,
+    /// Lanes at a time.
+    pub parallel: u64,
+    /// Values of the main file's `param`s.
+    pub params: Vec<(String, Option<Value>)>,
+}
+
+/// A node before rounds are unrolled.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// The node, as in round 1.
+    pub node: Node,
+    /// Sequences: ids of the members, in order, and how often they run.
+    pub sequence: Option<(Vec<NodeId>, u32)>,
+}
+
+/// What later definitions need to know of a checked one.
+#[derive(Clone, Debug)]
+enum Entity {
+    /// Something in it is wrong, or unknown in this check.
+    Poison,
+    /// A model.
+    Model(Rc<ModelInfo>),
+    /// A dataset.
+    Data(Rc<DataInfo>),
+    /// A stage or a sequence.
+    Trained(Rc<Trained>),
+    /// A cascade.
+    Cascade(Rc<Trained>),
+}
+
+/// A checked model.
+#[derive(Debug)]
+struct ModelInfo {
+    def: DefId,
+    at: At,
+    name: Name,
+    /// `net`, and for a diffusion model `sampler`, `predict`, `ema`.
+    record: Value,
+    /// Whether it values plans instead of making them.
+    critic: bool,
+    /// What a horizon must be a multiple of, and the place that says so.
+    multiple: Option<(u64, Span)>,
+}
+
+/// A checked dataset.
+#[derive(Debug)]
+struct DataInfo {
+    id: NodeId,
+    at: At,
+    name: Name,
+    kind: DataKind,
+    /// Window length in plan steps, if it is known, and the place that says so.
+    horizon: Option<(u64, FileId, Span)>,
+    /// Environment steps between plan steps.
+    stride: u64,
+    task: Option<&'static align_stdlib::envs::Task>,
+    /// The rollouts that it goes back to.
+    root: NodeId,
+    /// Pairs: the model that made them.
+    model: Option<DefId>,
+}
+
+/// A checked stage, sequence or cascade.
+#[derive(Debug)]
+struct Trained {
+    id: NodeId,
+    at: At,
+    name: Name,
+    /// `None` when the model is poison.
+    model: Option<Rc<ModelInfo>>,
+    data: Option<Rc<DataInfo>>,
+    task: Option<&'static align_stdlib::envs::Task>,
+    metrics: Metrics,
+    /// The stage that it starts from.
+    from: Option<DefId>,
+}
+
+/// What a `param` or a pipeline's parameter holds.
+#[derive(Clone, Debug)]
+enum Bound {
+    /// Its value, and the type that it was declared with.
+    Known(Value),
+    /// It has none in this check.
+    Unknown,
+}
+
+/// What a `let` stands for.
+#[derive(Clone, Debug)]
+enum Let {
+    /// A plain value.
+    Value(Value),
+    /// An expression that means something only where it is used.
+    Alias,
+    /// It is wrong.
+    Poison,
+}
+
+struct Checker<'p> {
+    program: &'p Program,
+    order: &'p Order,
+    sources: &'p Sources,
+    diagnostics: Vec<Diagnostic>,
+    seen: HashSet<(&'static str, FileId, Span)>,
+    bound: HashMap<DefId, Bound>,
+    lets: HashMap<DefId, Let>,
+    /// Definitions of the lane at hand.
+    entities: HashMap<DefId, Entity>,
+    /// Definitions of the file's own lane.
+    shared: HashMap<DefId, Entity>,
+    /// Ids taken in the lane at hand.
+    ids: HashSet<String>,
+    lane: Lane,
+    drafts: Vec<Draft>,
+    /// Defaults of the standard library, parsed once.
+    defaults: HashMap<usize, Option<Value>>,
+    /// Which metrics a name can mean where the check stands.
+    metrics: metric::Scope,
+}
+
+/// Edges of the node at hand, and what it learns of the models behind them.
+#[derive(Debug, Default)]
+struct Edges {
+    needs: Vec<Need>,
+    /// Role and model record of each checkpoint.
+    models: Vec<(String, Value)>,
+}
+
+/// What an expression is for.
+#[derive(Clone, Copy)]
+struct Spot<'a> {
+    /// Dotted path from the node, such as `loss.reference`: the role of an edge found here.
+    path: &'a str,
+    /// What a message calls it, such as `lr`.
+    name: &'a str,
+}
+
+/// Checks a program.
+pub fn program(program: &Program, order: &Order, sources: &mut Sources, options: &Options) -> Output {
+    let sets = param::parse_sets(sources, options);
+    let mut checker = Checker {
+        program,
+        order,
+        sources,
+        diagnostics: Vec::new(),
+        seen: HashSet::new(),
+        bound: HashMap::new(),
+        lets: HashMap::new(),
+        entities: HashMap::new(),
+        shared: HashMap::new(),
+        ids: HashSet::new(),
+        lane: lane::plain("main", ""),
+        drafts: Vec::new(),
+        defaults: HashMap::new(),
+        metrics: metric::Scope::None,
+    };
+    let params = checker.params(&sets, options);
+    let lanes = checker.lanes();
+    let reports = checker.reports();
+    checker.unused();
+    let parallel = checker.parallel();
+    Output {
+        diagnostics: checker.diagnostics,
+        lanes,
+        reports,
+        parallel,
+        params,
+    }
+}
+
+impl<'p> Checker<'p> {
+    /// Records a diagnostic; the same one of another lane is dropped.
+    fn report(&mut self, diagnostic: Diagnostic) {
+        if self
+            .seen
+            .insert((diagnostic.code, diagnostic.file, diagnostic.span))
+        {
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
+    fn error(&mut self, code: &'static str, at: At, span: Span, message: impl Into<String>) {
+        self.report(Diagnostic::error(code, at.file, span, message));
+    }
+
+    /// An unknown name with suggestions.
+    fn unknown(&mut self, code: &'static str, at: At, name: &Name, message: String, among: &[&str], fallback: Option<String>) {
+        let mut error = Diagnostic::error(code, at.file, name.span, message);
+        error.help = fallback;
+        let near = near(&name.text, among.iter().copied());
+        self.report(suggested(error, name.span, &near));
+    }
+
+    fn place(&self, at: At, span: Span) -> Place {
+        let (start, _) = self.sources.places(at.file, span);
+        Place {
+            file: self.sources.path(at.file).to_owned(),
+            line: start.line,
+        }
+    }
+
+    /// What was found out of a definition: of this lane, else of the file's own.
+    fn entity(&self, id: DefId) -> Option<&Entity> {
+        self.entities.get(&id).or_else(|| self.shared.get(&id))
+    }
+
+    /// A fresh node id of this lane.
+    fn id(&mut self, id: DefId) -> NodeId {
+        let program: &'p Program = self.program;
+        let def = program.def(id);
+        let lane = &self.lane.id;
+        let mut text = format!("{lane}/{}", def.name.text);
+        if self.ids.contains(&text) {
+            // Another file has a definition of the same name.
+            let path = self.sources.path(def.at.file);
+            let stem = path.rsplit('/').next().unwrap_or(path);
+            let stem = stem.strip_suffix(".align").unwrap_or(stem);
+            let base = format!("{lane}/{stem}.{}", def.name.text);
+            text.clone_from(&base);
+            let mut n = 2;
+            while self.ids.contains(&text) {
+                text = format!("{base}.{n}");
+                n += 1;
+            }
+        }
+        self.ids.insert(text.clone());
+        NodeId(text)
+    }
+
+    /// Checks one definition of the lane at hand.
+    fn define(&mut self, id: DefId) {
+        let program: &'p Program = self.program;
+        let def = program.def(id);
+        let entity = match &def.kind {
+            Kind::Model(block) => self.model(id, def, block),
+            Kind::Dataset(block) => self.dataset(id, def, block),
+            Kind::Stage(block) => self.stage(id, def, block),
+            Kind::Sequence(block) => self.sequence(id, def, block),
+            Kind::Cascade(block) => self.cascade(id, def, block),
+            Kind::Let(formal) => {
+                let value = self.let_value(def.at, formal);
+                self.lets.insert(id, value);
+                return;
+            }
+            _ => return,
+        };
+        self.entities.insert(id, entity);
+    }
+}
+
+impl Edges {
+    /// Adds an edge; its index is what a `Value::Ref` holds.
+    fn add(&mut self, need: Need) -> usize {
+        if let Some(same) = self.needs.iter().position(|n| *n == need) {
+            return same;
+        }
+        self.needs.push(need);
+        self.needs.len() - 1
+    }
+}

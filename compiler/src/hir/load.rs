@@ -1,0 +1,393 @@
+//! Reads the files of a program and fills the scopes.
+
+use std::collections::HashMap;
+
+use align_grammar::ast::{Item, ItemKind, Name, Use};
+use align_schema::{Builtin, Group};
+
+use super::{At, Def, DefId, Import, Kind, PipelineDef, Program, ReportDef, Scope, ScopeId};
+use crate::World;
+use crate::diag::{Diagnostic, FileId, Sources};
+use crate::suggest::{near, suggested};
+
+/// Folders of the standard library, as `use std.FOLDER.name` names them.
+pub const STD_FOLDERS: &[(&str, &[Group])] = &[
+    ("losses", &[Group::Loss]),
+    ("nets", &[Group::Net]),
+    ("samplers", &[Group::Sampler]),
+    ("optimisers", &[Group::Optimiser]),
+    ("schedules", &[Group::Schedule]),
+    ("joins", &[Group::Join]),
+    ("picks", &[Group::Pick]),
+    ("sources", &[Group::Source]),
+    ("filters", &[Group::Filter]),
+    ("preferences", &[Group::Preference]),
+    ("envs", &[Group::Env]),
+    (
+        "rules",
+        &[
+            Group::StopRule,
+            Group::Action,
+            Group::Keep,
+            Group::Statistic,
+            Group::Prune,
+        ],
+    ),
+];
+
+/// Files may import each other this deep.
+const MAX_DEPTH: usize = 64;
+
+struct Loader<'w> {
+    world: &'w dyn World,
+    sources: Sources,
+    program: Program,
+    diagnostics: Vec<Diagnostic>,
+    /// Path to its file and scope, once read.
+    done: HashMap<String, (FileId, ScopeId)>,
+    /// Paths being read, from the main file inwards.
+    open: Vec<String>,
+}
+
+/// Reads the main file and everything that it uses.
+pub fn load(world: &dyn World, main: &str) -> (Program, Sources, Vec<Diagnostic>) {
+    let mut loader = Loader {
+        world,
+        sources: Sources::default(),
+        program: Program {
+            edition: 1,
+            ..Program::default()
+        },
+        diagnostics: Vec::new(),
+        done: HashMap::new(),
+        open: Vec::new(),
+    };
+    match world.read(main) {
+        Ok(text) => {
+            loader.file(main, text);
+        }
+        Err(reason) => {
+            let file = loader.sources.add(main, "");
+            loader.diagnostics.push(Diagnostic::error(
+                "A1006",
+                file,
+                align_grammar::ast::Span::default(),
+                format!("`{main}` cannot be read: {reason}"),
+            ));
+        }
+    }
+    (loader.program, loader.sources, loader.diagnostics)
+}
+
+/// `use` paths are relative to the file that they stand in.
+fn join(from: &str, to: &str) -> String {
+    if to.starts_with('/') {
+        return to.to_owned();
+    }
+    let mut parts: Vec<&str> = from.split('/').collect();
+    parts.pop();
+    for part in to.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|p| *p != ".." && !p.is_empty()) => {
+                parts.pop();
+            }
+            other => parts.push(other),
+        }
+    }
+    parts.join("/")
+}
+
+impl Loader<'_> {
+    fn file(&mut self, path: &str, text: String) -> (FileId, ScopeId) {
+        let parse = align_grammar::parse(&text);
+        let file = self.sources.add(path, text);
+        let errors = parse.errors.iter();
+        self.diagnostics
+            .extend(errors.map(|e| Diagnostic::from_syntax(file, e)));
+        let scope = self.scope(None);
+        let at = At { file, scope };
+        let main = self.open.is_empty();
+        if main {
+            self.program.root = Some(scope);
+            if let Some(edition) = &parse.file.edition {
+                self.program.edition = edition.value as u32;
+            }
+        }
+        self.open.push(path.to_owned());
+        let mut uses = Vec::new();
+        for item in parse.file.items {
+            match item.kind {
+                ItemKind::Use(u) => uses.push(u),
+                ItemKind::Report(block) => {
+                    if main {
+                        let span = item.word;
+                        self.program.reports.push(ReportDef { at, block, span });
+                    }
+                }
+                _ => {
+                    if let Some(id) = self.item(at, item)
+                        && main
+                    {
+                        self.program.items.push(id);
+                    }
+                }
+            }
+        }
+        // Own names first, so that an import of the same name is the one that is reported.
+        for u in uses {
+            self.import(at, path, main, &u);
+        }
+        self.open.pop();
+        self.done.insert(path.to_owned(), (file, scope));
+        (file, scope)
+    }
+
+    fn scope(&mut self, parent: Option<ScopeId>) -> ScopeId {
+        self.program.scopes.push(Scope {
+            parent,
+            names: HashMap::new(),
+        });
+        ScopeId(self.program.scopes.len() as u32 - 1)
+    }
+
+    fn define(&mut self, at: At, name: Name, kind: Kind) -> DefId {
+        let id = DefId(self.program.defs.len() as u32);
+        self.bind(at, &name, id);
+        self.program.defs.push(Def { name, at, kind });
+        id
+    }
+
+    /// Gives a definition a name in a scope; a second one of the same name is an error, and the first stays.
+    fn bind(&mut self, at: At, name: &Name, id: DefId) {
+        let Some(scope) = self.program.scopes.get_mut(at.scope.0 as usize) else {
+            return;
+        };
+        let Some(first) = scope.names.get(&name.text).copied() else {
+            scope.names.insert(name.text.clone(), id);
+            return;
+        };
+        let mut error = Diagnostic::error(
+            "A1004",
+            at.file,
+            name.span,
+            format!("`{}` is defined twice", name.text),
+        )
+        .with_label("defined again here");
+        if let Some(first) = self.program.defs.get(first.0 as usize) {
+            error = error.with_place(first.at.file, first.name.span, "first defined here");
+        }
+        self.diagnostics
+            .push(error.with_help("give one of them another name"));
+    }
+
+    fn item(&mut self, at: At, item: Item) -> Option<DefId> {
+        let (name, kind) = match item.kind {
+            ItemKind::Param(f) => (Some(f.name.clone()), Kind::Param(f)),
+            ItemKind::Let(f) => (Some(f.name.clone()), Kind::Let(f)),
+            ItemKind::Dataset(b) => (b.name.clone(), Kind::Dataset(b)),
+            ItemKind::Model(b) => (b.name.clone(), Kind::Model(b)),
+            ItemKind::Stage(b) => (b.name.clone(), Kind::Stage(b)),
+            ItemKind::Sequence(b) => (b.name.clone(), Kind::Sequence(b)),
+            ItemKind::Cascade(b) => (b.name.clone(), Kind::Cascade(b)),
+            ItemKind::Sweep(b) => (b.name.clone(), Kind::Sweep(b)),
+            ItemKind::Policy(p) => (Some(p.name.clone()), Kind::Policy(p)),
+            ItemKind::Pipeline(p) => {
+                let scope = self.scope(Some(at.scope));
+                let inner = At { scope, ..at };
+                let formals = p
+                    .formals
+                    .into_iter()
+                    .map(|f| self.define(inner, f.name.clone(), Kind::Formal(f)))
+                    .collect();
+                let items = p
+                    .items
+                    .into_iter()
+                    .filter_map(|item| self.item(inner, item))
+                    .collect();
+                let kind = Kind::Pipeline(PipelineDef {
+                    formals,
+                    items,
+                    scope,
+                });
+                (Some(p.name), kind)
+            }
+            ItemKind::Use(_) | ItemKind::Report(_) => return None,
+        };
+        // A block whose name is missing is a syntax error already.
+        Some(self.define(at, name?, kind))
+    }
+
+    fn import(&mut self, at: At, from: &str, main: bool, u: &Use) {
+        if let Some(file) = &u.file {
+            let target = join(from, &file.text);
+            let scope = self.open_file(at, &target, file.span);
+            for name in &u.names {
+                let id = scope.and_then(|scope| {
+                    let found = self.program.lookup(scope, &name.text);
+                    if found.is_none() {
+                        let error = Diagnostic::error(
+                            "A1007",
+                            at.file,
+                            name.span,
+                            format!("`{}` has no `{}`", file.text, name.text),
+                        );
+                        let near = near(&name.text, self.program.names(scope, |_| true));
+                        let error = suggested(error, name.span, &near);
+                        self.diagnostics.push(error);
+                    }
+                    found
+                });
+                self.bring(at, main, name, u.alias.as_ref(), id);
+            }
+        } else if let Some(path) = &u.path {
+            self.import_std(at, main, path, u);
+        }
+    }
+
+    fn open_file(
+        &mut self,
+        at: At,
+        target: &str,
+        span: align_grammar::ast::Span,
+    ) -> Option<ScopeId> {
+        if let Some((_, scope)) = self.done.get(target) {
+            return Some(*scope);
+        }
+        if self.open.iter().any(|p| p == target) || self.open.len() >= MAX_DEPTH {
+            let chain = self.open.join("` uses `");
+            self.diagnostics.push(
+                Diagnostic::error("A1008", at.file, span, "files use each other in a circle")
+                    .with_label(format!("`{chain}` uses `{target}` again"))
+                    .with_help("move what both need into a third file"),
+            );
+            return None;
+        }
+        match self.world.read(target) {
+            Ok(text) => Some(self.file(target, text).1),
+            Err(reason) => {
+                self.diagnostics.push(
+                    Diagnostic::error(
+                        "A1006",
+                        at.file,
+                        span,
+                        format!("`{target}` cannot be read: {reason}"),
+                    )
+                    .with_label("used here")
+                    .with_help("a path is relative to the file that it stands in"),
+                );
+                None
+            }
+        }
+    }
+
+    fn import_std(&mut self, at: At, main: bool, path: &align_grammar::ast::Path, u: &Use) {
+        let mut parts = path.parts.iter();
+        let first = parts.next();
+        let folders: Vec<&str> = STD_FOLDERS.iter().map(|(name, _)| *name).collect();
+        if first.is_none_or(|p| p.text != "std") {
+            self.diagnostics.push(
+                Diagnostic::error(
+                    "A1006",
+                    at.file,
+                    path.span,
+                    format!("there is no module `{}`", path.text()),
+                )
+                .with_help("a module is `std`; a file stands in quotes: `use \"file.align\".name`"),
+            );
+            return self.poison(at, main, u, path.parts.last());
+        }
+        let folder = parts.next();
+        let groups = STD_FOLDERS
+            .iter()
+            .find(|(name, _)| folder.is_some_and(|f| f.text == *name));
+        let (Some(folder), Some((_, groups))) = (folder, groups) else {
+            let name = folder.unwrap_or(&path.parts[0]);
+            let error = Diagnostic::error(
+                "A1006",
+                at.file,
+                name.span,
+                format!("the standard library has no `{}`", name.text),
+            );
+            let near = near(&name.text, folders);
+            self.diagnostics.push(suggested(error, name.span, &near));
+            return self.poison(at, main, u, path.parts.last());
+        };
+        let names: Vec<&Name> = if u.names.is_empty() {
+            parts.next().into_iter().collect()
+        } else {
+            u.names.iter().collect()
+        };
+        for name in names {
+            let of = |b: &&'static Builtin| groups.contains(&b.group);
+            let found = align_stdlib::builtins()
+                .filter(of)
+                .find(|b| b.name == name.text);
+            let id = if let Some(builtin) = found {
+                Some(self.push(at, name, Kind::Std(builtin)))
+            } else {
+                let error = Diagnostic::error(
+                    "A1007",
+                    at.file,
+                    name.span,
+                    format!("`std.{}` has no `{}`", folder.text, name.text),
+                );
+                let near = near(
+                    &name.text,
+                    align_stdlib::builtins().filter(of).map(|b| b.name),
+                );
+                self.diagnostics.push(suggested(error, name.span, &near));
+                None
+            };
+            self.bring(at, main, name, u.alias.as_ref(), id);
+        }
+    }
+
+    fn push(&mut self, at: At, name: &Name, kind: Kind) -> DefId {
+        self.program.defs.push(Def {
+            name: name.clone(),
+            at,
+            kind,
+        });
+        DefId(self.program.defs.len() as u32 - 1)
+    }
+
+    fn poison(&mut self, at: At, main: bool, u: &Use, last: Option<&Name>) {
+        let names = if u.names.is_empty() {
+            last.into_iter().collect()
+        } else {
+            u.names.iter().collect::<Vec<_>>()
+        };
+        for name in names {
+            self.bring(at, main, name, u.alias.as_ref(), None);
+        }
+    }
+
+    /// Binds an imported name; a failed import is poison, so that its uses stay silent.
+    fn bring(&mut self, at: At, main: bool, name: &Name, alias: Option<&Name>, id: Option<DefId>) {
+        let known = alias.unwrap_or(name);
+        let id = id.unwrap_or_else(|| self.push(at, name, Kind::Poison));
+        self.bind(at, known, id);
+        if main {
+            self.program.imports.push(Import {
+                file: at.file,
+                name: known.clone(),
+                def: id,
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::join;
+
+    #[test]
+    fn paths_are_relative_to_the_file_that_uses_them() {
+        assert_eq!(join("study.align", "lab/f.align"), "lab/f.align");
+        assert_eq!(join("a/study.align", "../lab/./f.align"), "lab/f.align");
+        assert_eq!(join("../a.align", "../b.align"), "../../b.align");
+        assert_eq!(join("/x/a.align", "b.align"), "/x/b.align");
+        assert_eq!(join("a.align", "/b.align"), "/b.align");
+    }
+}
