@@ -77,7 +77,10 @@ mod tests {
         assert_eq!(near("Steps", words), ["steps"]);
         assert!(near("parsecs", words).is_empty());
         assert_eq!(near("adamw", ["adam", "sgd"]), ["adam"]);
-        assert_eq!(did_you_mean(&["a", "b"]).as_deref(), Some("did you mean `a` or `b`?"));
+        assert_eq!(
+            did_you_mean(&["a", "b"]).as_deref(),
+            Some("did you mean `a` or `b`?")
+        );
         assert_eq!(did_you_mean(&[]), None);
     }
 }

@@ -28,7 +28,11 @@ impl Checker<'_> {
         let program = self.program;
         // A name of the group itself comes before a definition of the same name: a stage may be called `value`.
         let own = |e: &Expr| matches!(&e.kind, ExprKind::Ref(n) if align_stdlib::builtin(group, &n.text).is_some());
-        let (at, expr) = if own(expr) { (at, expr) } else { program.unalias(at, expr) };
+        let (at, expr) = if own(expr) {
+            (at, expr)
+        } else {
+            program.unalias(at, expr)
+        };
         let (callee, args, args_span): (&Expr, &[Arg], Span) = match &expr.kind {
             ExprKind::Call {
                 callee,
@@ -38,7 +42,15 @@ impl Checker<'_> {
             _ => (expr, &[], expr.span),
         };
         let builtin = self.builtin(at, expr, callee, group, spot)?;
-        let args = self.arguments(at, (builtin.name, callee.span), builtin.params, args, args_span, spot, edges)?;
+        let args = self.arguments(
+            at,
+            (builtin.name, callee.span),
+            builtin.params,
+            args,
+            args_span,
+            spot,
+            edges,
+        )?;
         Some(Value::Call(Call {
             name: builtin.name.to_owned(),
             args,
@@ -132,9 +144,14 @@ impl Checker<'_> {
             return None;
         };
         let of = |b: &&'static Builtin| groups.contains(&b.group);
-        let Some(builtin) = align_stdlib::builtins().filter(of).find(|b| b.name == name.text)
+        let Some(builtin) = align_stdlib::builtins()
+            .filter(of)
+            .find(|b| b.name == name.text)
         else {
-            let words: Vec<&str> = align_stdlib::builtins().filter(of).map(|b| b.name).collect();
+            let words: Vec<&str> = align_stdlib::builtins()
+                .filter(of)
+                .map(|b| b.name)
+                .collect();
             let message = format!("`std.{}` has no `{}`", folder.text, name.text);
             self.unknown("A1007", at, name, message, &words, None);
             return None;
@@ -165,7 +182,9 @@ impl Checker<'_> {
                     "`{}` wants {}, found {} `{}`",
                     spot.name,
                     group_word(group),
-                    group_word(found.group).split_once(' ').map_or("", |(_, w)| w),
+                    group_word(found.group)
+                        .split_once(' ')
+                        .map_or("", |(_, w)| w),
                     found.name
                 ),
             )
@@ -197,7 +216,14 @@ impl Checker<'_> {
             };
             let value = match slot {
                 Some(arg) if is_none(param, &arg.value) => continue,
-                Some(arg) => self.value(at, &arg.value, param.ty, param.bounds.as_ref(), inner, edges),
+                Some(arg) => self.value(
+                    at,
+                    &arg.value,
+                    param.ty,
+                    param.bounds.as_ref(),
+                    inner,
+                    edges,
+                ),
                 None if param.default.is_some() => self.default(param, inner),
                 None => {
                     if param.required {
@@ -213,7 +239,11 @@ impl Checker<'_> {
             }
         }
         if !missing.is_empty() {
-            let plural = if missing.len() == 1 { "argument" } else { "arguments" };
+            let plural = if missing.len() == 1 {
+                "argument"
+            } else {
+                "arguments"
+            };
             self.report(
                 Diagnostic::error(
                     "A2003",

@@ -23,6 +23,9 @@ mod sweep;
 mod unused;
 mod value;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
@@ -93,7 +96,6 @@ struct ModelInfo {
 #[derive(Debug)]
 struct DataInfo {
     id: NodeId,
-    at: At,
     name: Name,
     kind: DataKind,
     /// Window length in plan steps, if it is known, and the place that says so.
@@ -103,8 +105,6 @@ struct DataInfo {
     task: Option<&'static align_stdlib::envs::Task>,
     /// The rollouts that it goes back to.
     root: NodeId,
-    /// Pairs: the model that made them.
-    model: Option<DefId>,
 }
 
 /// A checked stage, sequence or cascade.
@@ -154,6 +154,8 @@ struct Checker<'p> {
     entities: HashMap<DefId, Entity>,
     /// Definitions of the file's own lane.
     shared: HashMap<DefId, Entity>,
+    /// Every definition, as the last lane that was checked has it.
+    checked: HashMap<DefId, Entity>,
     /// Ids taken in the lane at hand.
     ids: HashSet<String>,
     lane: Lane,
@@ -162,6 +164,10 @@ struct Checker<'p> {
     defaults: HashMap<usize, Option<Value>>,
     /// Which metrics a name can mean where the check stands.
     metrics: metric::Scope,
+    /// The model that the stage at hand trains.
+    training: Option<Rc<ModelInfo>>,
+    /// Whether the lane at hand has parameters without values.
+    symbolic: bool,
 }
 
 /// Edges of the node at hand, and what it learns of the models behind them.
@@ -182,7 +188,12 @@ struct Spot<'a> {
 }
 
 /// Checks a program.
-pub fn program(program: &Program, order: &Order, sources: &mut Sources, options: &Options) -> Output {
+pub fn program(
+    program: &Program,
+    order: &Order,
+    sources: &mut Sources,
+    options: &Options,
+) -> Output {
     let sets = param::parse_sets(sources, options);
     let mut checker = Checker {
         program,
@@ -194,11 +205,14 @@ pub fn program(program: &Program, order: &Order, sources: &mut Sources, options:
         lets: HashMap::new(),
         entities: HashMap::new(),
         shared: HashMap::new(),
+        checked: HashMap::new(),
         ids: HashSet::new(),
         lane: lane::plain("main", ""),
         drafts: Vec::new(),
         defaults: HashMap::new(),
         metrics: metric::Scope::None,
+        training: None,
+        symbolic: false,
     };
     let params = checker.params(&sets, options);
     let lanes = checker.lanes();
@@ -230,7 +244,15 @@ impl<'p> Checker<'p> {
     }
 
     /// An unknown name with suggestions.
-    fn unknown(&mut self, code: &'static str, at: At, name: &Name, message: String, among: &[&str], fallback: Option<String>) {
+    fn unknown(
+        &mut self,
+        code: &'static str,
+        at: At,
+        name: &Name,
+        message: String,
+        among: &[&str],
+        fallback: Option<String>,
+    ) {
         let mut error = Diagnostic::error(code, at.file, name.span, message);
         error.help = fallback;
         let near = near(&name.text, among.iter().copied());
@@ -290,6 +312,7 @@ impl<'p> Checker<'p> {
             }
             _ => return,
         };
+        self.checked.insert(id, entity.clone());
         self.entities.insert(id, entity);
     }
 }

@@ -179,6 +179,7 @@ impl Checker<'_> {
                 };
                 Num::of(&value).map_or(Folded::Other, Folded::Num)
             }
+            ExprKind::Error => Folded::Poison,
             _ => Folded::Other,
         }
     }
@@ -272,7 +273,11 @@ impl Checker<'_> {
                                 "A2001",
                                 at.file,
                                 span,
-                                format!("`{}` wants a whole number, found `{}`", spot.name, num.show()),
+                                format!(
+                                    "`{}` wants a whole number, found `{}`",
+                                    spot.name,
+                                    num.show()
+                                ),
                             )
                             .with_label("not a whole number"),
                         );
@@ -315,7 +320,11 @@ impl Checker<'_> {
                     "A2011",
                     at.file,
                     span,
-                    format!("`{}` is `{}`, which is out of bounds", spot.name, num.show()),
+                    format!(
+                        "`{}` is `{}`, which is out of bounds",
+                        spot.name,
+                        num.show()
+                    ),
                 )
                 .with_label(format!("must be {wanted}")),
             );
@@ -342,9 +351,13 @@ impl Checker<'_> {
             let text = self.sources.slice(at.file, span);
             let before = &text[..(unit.start.saturating_sub(span.start) as usize).min(text.len())];
             let start = span.start + before.trim_end().len() as u32;
-            error = error
-                .with_help("leave the unit out")
-                .with_replacement(Span { start, end: unit.end }, "");
+            error = error.with_help("leave the unit out").with_replacement(
+                Span {
+                    start,
+                    end: unit.end,
+                },
+                "",
+            );
         }
         self.report(error);
     }
@@ -367,7 +380,11 @@ impl Checker<'_> {
                 error.with_help(format!("such as `{}`", example(dims[0])))
             }
             [dim] => error
-                .with_help(format!("write `{} {}`", self.sources.slice(at.file, span), dim.unit_name()))
+                .with_help(format!(
+                    "write `{} {}`",
+                    self.sources.slice(at.file, span),
+                    dim.unit_name()
+                ))
                 .with_replacement(end, format!(" {}", dim.unit_name())),
             _ => error.with_help(format!("add one of {}", units(dims))),
         };
@@ -378,17 +395,41 @@ impl Checker<'_> {
         let has = |d| dims.contains(&d);
         let show = num.show();
         let (code, message) = if dim == Dim::Steps && has(Dim::EnvSteps) {
-            ("A3007", format!("`{}` counts environment steps, found `{show}`", spot.name))
+            (
+                "A3007",
+                format!("`{}` counts environment steps, found `{show}`", spot.name),
+            )
         } else if matches!(
             (dim, has(Dim::Score), has(Dim::Return)),
             (Dim::Return, true, _) | (Dim::Score, _, true)
         ) {
-            ("A3008", format!("points and raw returns are never mixed: `{}` wants {}, found `{show}`", spot.name, units(dims)))
+            (
+                "A3008",
+                format!(
+                    "points and raw returns are never mixed: `{}` wants {}, found `{show}`",
+                    spot.name,
+                    units(dims)
+                ),
+            )
         } else if dim == Dim::Share || dims == [Dim::Share] {
-            let what = if dim == Dim::Share { "an absolute value" } else { "a share" };
-            ("A3005", format!("`{}` wants {what}, found `{show}`", spot.name))
+            let what = if dim == Dim::Share {
+                "an absolute value"
+            } else {
+                "a share"
+            };
+            (
+                "A3005",
+                format!("`{}` wants {what}, found `{show}`", spot.name),
+            )
         } else {
-            ("A3002", format!("`{}` is measured in {}, found `{show}`", spot.name, units(dims)))
+            (
+                "A3002",
+                format!(
+                    "`{}` is measured in {}, found `{show}`",
+                    spot.name,
+                    units(dims)
+                ),
+            )
         };
         let mut error = Diagnostic::error(code, at.file, span, message)
             .with_label(format!("this is in {}", units(&[dim])))
@@ -396,7 +437,9 @@ impl Checker<'_> {
         if code == "A3007"
             && let Some(unit) = num.unit
         {
-            error = error.with_help("write `env_steps`").with_replacement(unit, "env_steps");
+            error = error
+                .with_help("write `env_steps`")
+                .with_replacement(unit, "env_steps");
         }
         self.report(error);
     }

@@ -18,7 +18,9 @@ pub(super) struct Set {
 }
 
 /// Every name that a type can have.
-const TYPES: &[&str] = &["int", "float", "bool", "string", "Task", "Seed", "share", "time", "size", "score"];
+const TYPES: &[&str] = &[
+    "int", "float", "bool", "string", "Task", "Seed", "share", "time", "size", "score",
+];
 
 /// Reads `--set`s; each becomes a source of its own, so that messages can point into it.
 pub(super) fn parse_sets(sources: &mut Sources, options: &Options) -> Vec<Set> {
@@ -121,7 +123,10 @@ impl Checker<'_> {
                     .chain(UNITS.iter().map(|u| u.name).filter(|n| *n != "%"))
                     .collect();
                 let message = format!("there is no type `{name}`");
-                let help = format!("types are {}, and units such as `steps`", crate::suggest::all_of(TYPES));
+                let help = format!(
+                    "types are {}, and units such as `steps`",
+                    crate::suggest::all_of(TYPES)
+                );
                 self.unknown("A1001", at, &ty.name, message, &words, Some(help));
                 return None;
             }
@@ -149,7 +154,11 @@ impl Checker<'_> {
     }
 
     /// Binds the `param`s of every file; returns those of the main file.
-    pub(super) fn params(&mut self, sets: &[Set], options: &Options) -> Vec<(String, Option<Value>)> {
+    pub(super) fn params(
+        &mut self,
+        sets: &[Set],
+        options: &Options,
+    ) -> Vec<(String, Option<Value>)> {
         let program = self.program;
         let mut out = Vec::new();
         let root = program.root.unwrap_or(ScopeId(u32::MAX));
@@ -163,7 +172,10 @@ impl Checker<'_> {
                 }
                 Kind::Param(formal) => {
                     let main = def.at.scope == root;
-                    let set = sets.iter().rev().find(|s| main && s.name == formal.name.text);
+                    let set = sets
+                        .iter()
+                        .rev()
+                        .find(|s| main && s.name == formal.name.text);
                     let bound = self.param(def.at, formal, set);
                     if matches!(bound, Bound::Unknown)
                         && set.is_none()
@@ -253,20 +265,37 @@ impl Checker<'_> {
             // A text on the command line needs no quotes.
             Some(set)
                 if matches!(ty, Some(Ty::Str | Ty::Task))
-                    && !matches!(set.expr, Some(Expr { kind: ExprKind::Str(_), .. })) =>
+                    && !matches!(
+                        set.expr,
+                        Some(Expr {
+                            kind: ExprKind::Str(_),
+                            ..
+                        })
+                    ) =>
             {
-                let at = At { file: set.file, scope: ScopeId(u32::MAX) };
+                let at = At {
+                    file: set.file,
+                    scope: ScopeId(u32::MAX),
+                };
                 match ty {
                     Some(Ty::Task) => self.task(at, Span::new(0, set.text.len()), &set.text),
                     _ => Some(Value::Str(set.text.clone())),
                 }
             }
             Some(set) => {
-                let at = At { file: set.file, scope: ScopeId(u32::MAX) };
+                let at = At {
+                    file: set.file,
+                    scope: ScopeId(u32::MAX),
+                };
                 match &set.expr {
                     Some(expr) => self.typed(at, expr, ty, seed, name),
                     None => {
-                        self.error("A2001", at, Span::new(0, set.text.len()), format!("`{}` is not a value", set.text));
+                        self.error(
+                            "A2001",
+                            at,
+                            Span::new(0, set.text.len()),
+                            format!("`{}` is not a value", set.text),
+                        );
                         None
                     }
                 }

@@ -48,6 +48,54 @@ impl Checker<'_> {
         self.edge(id, port, spot, edges)
     }
 
+    /// A checkpoint that an argument names; a critic must be one, and a reference one of the model being trained.
+    pub(super) fn role_checkpoint(
+        &mut self,
+        at: At,
+        expr: &Expr,
+        spot: Spot,
+        edges: &mut Edges,
+    ) -> Option<Value> {
+        let (value, trained) = self.checkpoint(at, expr, spot, edges)?;
+        let Some(model) = &trained.model else {
+            return Some(value);
+        };
+        let wrong = match spot.name {
+            "critic" if !model.critic => Some((
+                "wants a critic",
+                "this model draws plans, it does not value them",
+            )),
+            "reference" if self.training.as_ref().is_some_and(|m| m.def != model.def) => Some((
+                "wants a checkpoint of the model being trained",
+                "a checkpoint of another model",
+            )),
+            _ => None,
+        };
+        if let Some((wants, label)) = wrong {
+            let mut error = Diagnostic::error(
+                "A2006",
+                at.file,
+                expr.span,
+                format!(
+                    "`{}` {wants}, found one of `{}`",
+                    spot.name, model.name.text
+                ),
+            )
+            .with_label(label)
+            .with_place(model.at.file, model.name.span, "this model");
+            if let (Some(training), "reference") = (&self.training, spot.name) {
+                error = error.with_place(
+                    training.at.file,
+                    training.name.span,
+                    "the model being trained",
+                );
+            }
+            self.report(error);
+            return None;
+        }
+        Some(value)
+    }
+
     /// A member of a cascade: `pretrain.best`.
     pub(super) fn checkpoint_path(
         &mut self,
@@ -71,7 +119,14 @@ impl Checker<'_> {
     }
 
     /// A stage or a sequence by its name.
-    fn trained_name(&mut self, at: At, name: &Name, expr: &Expr, member: bool, spot: Spot) -> Option<DefId> {
+    fn trained_name(
+        &mut self,
+        at: At,
+        name: &Name,
+        expr: &Expr,
+        member: bool,
+        spot: Spot,
+    ) -> Option<DefId> {
         let program = self.program;
         let Some(id) = program.lookup(at.scope, &name.text) else {
             let words = program.names(at.scope, Kind::is_trained);
@@ -85,9 +140,16 @@ impl Checker<'_> {
             Kind::Poison => None,
             Kind::Model(_) if spot.path.ends_with(".reference") => {
                 self.report(
-                    Diagnostic::error("A2016", at.file, expr.span, "the reference model is the model being trained")
-                        .with_label("a model, not a checkpoint of it")
-                        .with_help("a reference is frozen: name the checkpoint that the stage starts from"),
+                    Diagnostic::error(
+                        "A2016",
+                        at.file,
+                        expr.span,
+                        "the reference model is the model being trained",
+                    )
+                    .with_label("a model, not a checkpoint of it")
+                    .with_help(
+                        "a reference is frozen: name the checkpoint that the stage starts from",
+                    ),
                 );
                 None
             }
@@ -98,7 +160,10 @@ impl Checker<'_> {
                         "A1012",
                         at.file,
                         expr.span,
-                        format!("`{}` is a pipeline: its stages exist once in each lane", name.text),
+                        format!(
+                            "`{}` is a pipeline: its stages exist once in each lane",
+                            name.text
+                        ),
                     )
                     .with_label("no lane is named")
                     .with_help("move what uses it into the pipeline"),
@@ -161,13 +226,23 @@ impl Checker<'_> {
                 v.number().map(|n| Port::At(n as u64))
             }
             ("at", _) => {
-                self.error("A2003", at, field.span, "`at` needs a number of steps, such as `at(20k steps)`");
+                self.error(
+                    "A2003",
+                    at,
+                    field.span,
+                    "`at` needs a number of steps, such as `at(20k steps)`",
+                );
                 None
             }
             ("best" | "last", Some(_)) => {
                 self.report(
-                    Diagnostic::error("A2004", at.file, field.span, format!("`{}` takes no arguments", field.text))
-                        .with_help("leave the parentheses out"),
+                    Diagnostic::error(
+                        "A2004",
+                        at.file,
+                        field.span,
+                        format!("`{}` takes no arguments", field.text),
+                    )
+                    .with_help("leave the parentheses out"),
                 );
                 None
             }
@@ -219,7 +294,9 @@ impl Checker<'_> {
             port,
         });
         if let Some(model) = &trained.model {
-            edges.models.push((spot.path.to_owned(), model.record.clone()));
+            edges
+                .models
+                .push((spot.path.to_owned(), model.record.clone()));
         }
         Some((Value::Ref(Ref { need }), trained))
     }
@@ -270,7 +347,11 @@ impl Checker<'_> {
         )
         .with_label("wrong kind");
         if matches!(expr.kind, ExprKind::Ref(_)) {
-            error = error.with_place(def.at.file, def.name.span, format!("`{}` is defined here", def.name.text));
+            error = error.with_place(
+                def.at.file,
+                def.name.span,
+                format!("`{}` is defined here", def.name.text),
+            );
         }
         self.report(error);
         None

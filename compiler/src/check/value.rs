@@ -3,7 +3,7 @@
 use align_grammar::ast::{Expr, ExprKind, Name, Span};
 use align_schema::{Bounds, Group, Ty, Value};
 
-use super::number::{Folded, Num, units};
+use super::number::{Folded, units};
 use super::{Bound, Checker, Edges, Let, Spot};
 use crate::diag::Diagnostic;
 use crate::hir::{At, Kind};
@@ -90,6 +90,7 @@ impl Checker<'_> {
             ExprKind::Member { base, .. } | ExprKind::Index { base, .. } => {
                 self.is_poison(at, base)
             }
+            ExprKind::Error => true,
             _ => false,
         }
     }
@@ -103,6 +104,7 @@ impl Checker<'_> {
             ExprKind::Number { unit: None, .. } => "a plain number".into(),
             ExprKind::Number { .. } => format!("`{}`", self.sources.slice(at.file, expr.span)),
             ExprKind::Str(_) => "a text".into(),
+            ExprKind::Error => return None,
             ExprKind::Bool(b) => format!("`{b}`"),
             ExprKind::List(_) => "a list".into(),
             ExprKind::Record(_) => "a record".into(),
@@ -112,7 +114,13 @@ impl Checker<'_> {
                         Some(Bound::Known(v)) => found(v),
                         _ => return None,
                     },
-                    kind => format!("{} `{}`", kind.what().trim_start_matches("a ").trim_start_matches("an "), name.text),
+                    kind => format!(
+                        "{} `{}`",
+                        kind.what()
+                            .trim_start_matches("a ")
+                            .trim_start_matches("an "),
+                        name.text
+                    ),
                 },
                 None => match align_stdlib::builtins().find(|b| b.name == name.text) {
                     Some(b) => format!("{} `{}`", group_word(b.group), b.name),
@@ -185,16 +193,14 @@ impl Checker<'_> {
         edges: &mut Edges,
     ) -> Option<Value> {
         match ty {
-            Ty::Int | Ty::Float | Ty::Quantity(_) | Ty::Amount(_) => {
-                match self.fold(at, expr) {
-                    Folded::Num(num) => self.fit(at, expr.span, num, ty, bounds, spot),
-                    Folded::Poison => None,
-                    Folded::Other => {
-                        self.wrong_type(at, expr, ty, spot);
-                        None
-                    }
+            Ty::Int | Ty::Float | Ty::Quantity(_) | Ty::Amount(_) => match self.fold(at, expr) {
+                Folded::Num(num) => self.fit(at, expr.span, num, ty, bounds, spot),
+                Folded::Poison => None,
+                Folded::Other => {
+                    self.wrong_type(at, expr, ty, spot);
+                    None
                 }
-            }
+            },
             Ty::QuantityOrBudget(_) => {
                 if matches!(&expr.kind, ExprKind::Ref(n) if n.text == "budget") {
                     return Some(Value::Name("budget".into()));
@@ -210,9 +216,7 @@ impl Checker<'_> {
             }
             Ty::Metric => self.metric_value(at, expr, spot),
             Ty::Call(group) => self.call_value(at, expr, group, spot, edges),
-            Ty::Checkpoint => self
-                .checkpoint(at, expr, spot, edges)
-                .map(|(value, _)| value),
+            Ty::Checkpoint => self.role_checkpoint(at, expr, spot, edges),
             Ty::CheckpointOr(words) => {
                 if let ExprKind::Ref(name) = &expr.kind
                     && words.contains(&name.text.as_str())
@@ -416,17 +420,15 @@ impl Checker<'_> {
         if align_stdlib::envs::task(name).is_some() {
             return Some(Value::Name(name.to_owned()));
         }
-        let mut error = Diagnostic::error(
-            "A7001",
-            at.file,
-            span,
-            format!("there is no task `{name}`"),
-        )
-        .with_label("not a known task");
+        let mut error =
+            Diagnostic::error("A7001", at.file, span, format!("there is no task `{name}`"))
+                .with_label("not a known task");
         let names = align_stdlib::envs::TASKS.iter().map(|t| t.name);
         let near = near(name, names);
         if near.is_empty() {
-            error = error.with_help("tasks have D4RL's names, such as `maze2d-umaze-v1` or `hopper-medium-v2`");
+            error = error.with_help(
+                "tasks have D4RL's names, such as `maze2d-umaze-v1` or `hopper-medium-v2`",
+            );
         } else {
             // The name stands in quotes.
             let quoted: Vec<String> = near.iter().map(|n| format!("\"{n}\"")).collect();
@@ -453,11 +455,6 @@ impl Checker<'_> {
             _ => Let::Alias,
         }
     }
-
-    /// A number out of a value, for folding.
-    pub(super) fn number(value: &Value) -> Option<Num> {
-        Num::of(value)
-    }
 }
 
 /// The name at the left end of `a.b.c`.
@@ -467,4 +464,18 @@ pub(super) fn root(expr: &Expr) -> Option<&Name> {
         ExprKind::Member { base, .. } | ExprKind::Index { base, .. } => root(base),
         _ => None,
     }
+}
+
+/// The definition at the left end of `a.b.c`, behind names that stand for it.
+pub(super) fn root_def(
+    program: &crate::hir::Program,
+    at: At,
+    expr: &Expr,
+) -> Option<crate::hir::DefId> {
+    let (at, expr) = program.unalias(at, expr);
+    let expr = match &expr.kind {
+        ExprKind::Call { callee, .. } => callee,
+        _ => expr,
+    };
+    program.lookup(at.scope, &root(expr)?.text)
 }

@@ -224,7 +224,11 @@ impl Program {
                     *span,
                     format!(
                         "{} need each other in a circle: `{first}` -> `{}`",
-                        if names.len() == 2 { "two definitions" } else { "definitions" },
+                        if names.len() == 2 {
+                            "two definitions"
+                        } else {
+                            "definitions"
+                        },
                         names.join("` -> `")
                     ),
                 )
@@ -235,7 +239,12 @@ impl Program {
         }
         out.unwrap_or_else(|| {
             let def = self.def(start);
-            Diagnostic::error("A4001", def.at.file, def.name.span, "definitions need each other")
+            Diagnostic::error(
+                "A4001",
+                def.at.file,
+                def.name.span,
+                "definitions need each other",
+            )
         })
     }
 }
@@ -355,7 +364,7 @@ impl Walk<'_> {
 
     fn expr(&mut self, at: At, expr: &Expr, spot: Spot, through: Through) {
         match &expr.kind {
-            ExprKind::Number { .. } | ExprKind::Str(_) | ExprKind::Bool(_) => {}
+            ExprKind::Number { .. } | ExprKind::Str(_) | ExprKind::Bool(_) | ExprKind::Error => {}
             ExprKind::List(items) => {
                 for item in items {
                     self.expr(at, item, spot, through);
@@ -388,7 +397,11 @@ impl Walk<'_> {
                     }
                     _ => self.expr(at, callee, spot, through),
                 }
-                let inner = if spot == Spot::Header { Spot::Field } else { spot };
+                let inner = if spot == Spot::Header {
+                    Spot::Field
+                } else {
+                    spot
+                };
                 self.args(at, args, inner);
             }
             ExprKind::Index { base, index } => {

@@ -121,8 +121,7 @@ impl Loader<'_> {
                 ItemKind::Use(u) => uses.push(u),
                 ItemKind::Report(block) => {
                     if main {
-                        let span = item.word;
-                        self.program.reports.push(ReportDef { at, block, span });
+                        self.program.reports.push(ReportDef { at, block });
                     }
                 }
                 _ => {
@@ -212,6 +211,8 @@ impl Loader<'_> {
                 });
                 (Some(p.name), kind)
             }
+            // Its error is reported; what uses its name stays silent.
+            ItemKind::Broken { name, .. } => (name, Kind::Poison),
             ItemKind::Use(_) | ItemKind::Report(_) => return None,
         };
         // A block whose name is missing is a syntax error already.

@@ -7,7 +7,7 @@ mod load;
 
 use std::collections::{HashMap, HashSet};
 
-use align_grammar::ast::{Block, Expr, Formal, Name, Policy, Span};
+use align_grammar::ast::{Block, Expr, Formal, Name, Policy};
 use align_schema::Builtin;
 
 use crate::diag::FileId;
@@ -150,8 +150,6 @@ pub struct ReportDef {
     pub at: At,
     /// Its syntax.
     pub block: Block,
-    /// Of its word.
-    pub span: Span,
 }
 
 /// An import, for the check of unused ones.

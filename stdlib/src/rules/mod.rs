@@ -6,11 +6,13 @@ use align_schema::Builtin;
 
 mod action;
 mod keep;
+mod metric;
 mod statistic;
 mod stop;
 
 pub use action::{Fail, Pause, Retry, Rollback, Skip};
 pub use keep::{Best, Last};
+pub use metric::{EVALUATION, LOSSES, Metric, TRAINING, VALUE, metric};
 pub use statistic::{Gain, Halving, Iqm, MeanCi, ProbabilityOfImprovement, Spread};
 pub use stop::{Diverges, Flat, Plateau, Reaches};
 

@@ -1,0 +1,196 @@
+//! Fields of a block against its schema: unknown, twice, missing, defaults.
+
+use std::collections::{BTreeMap, HashMap};
+
+use align_grammar::ast::{Expr, Span, Stmt, StmtKind};
+use align_plan::Field;
+use align_schema::{Block, Param, Ty, Value};
+
+use super::{Checker, Edges, Spot};
+use crate::diag::Diagnostic;
+use crate::hir::At;
+use crate::suggest::{all_of, near, suggested};
+
+/// A field as written.
+#[derive(Clone, Debug)]
+pub(super) struct Given {
+    /// `None` when it is wrong, or unknown in this check.
+    pub value: Option<Value>,
+    /// Of its name.
+    pub name: Span,
+    /// Of its value.
+    pub span: Span,
+}
+
+/// The written fields of a block.
+pub(super) type Fields = HashMap<&'static str, Given>;
+
+impl Checker<'_> {
+    /// Checks every field that is written; `owner` is what a message calls the block.
+    pub(super) fn fields(
+        &mut self,
+        at: At,
+        schema: &'static Block,
+        owner: &str,
+        body: &[Stmt],
+        prefix: &str,
+        edges: &mut Edges,
+    ) -> Fields {
+        let mut written: HashMap<&'static str, (Span, &Expr)> = HashMap::new();
+        for stmt in body {
+            let StmtKind::Field { path, value } = &stmt.kind else {
+                continue;
+            };
+            let text = path.text();
+            let Some(param) = schema.field(&text) else {
+                self.unknown_field(at, schema, owner, &text, path.span);
+                continue;
+            };
+            if let Some((first, _)) = written.get(param.name) {
+                self.report(
+                    Diagnostic::error(
+                        "A1005",
+                        at.file,
+                        path.span,
+                        format!("`{text}` is set twice"),
+                    )
+                    .with_label("set again here")
+                    .with_place(at.file, *first, "first set here")
+                    .with_help("keep one of them"),
+                );
+                continue;
+            }
+            written.insert(param.name, (path.span, value));
+        }
+        // In the order of the schema, so that the order in which a person writes fields means nothing.
+        let mut out = Fields::new();
+        for param in schema.fields {
+            let Some((name, value)) = written.get(param.name) else {
+                continue;
+            };
+            if super::call::is_none(param, value) {
+                // `none` is the same as leaving it out.
+                continue;
+            }
+            let role = format!("{prefix}{}", param.name);
+            let spot = Spot {
+                path: &role,
+                name: param.name,
+            };
+            let checked = if param.ty == Ty::Budget {
+                self.budget(at, value)
+                    .map(|all| Value::List(all.into_iter().map(Value::Quantity).collect()))
+            } else {
+                self.value(at, value, param.ty, param.bounds.as_ref(), spot, edges)
+            };
+            out.insert(
+                param.name,
+                Given {
+                    value: checked,
+                    name: *name,
+                    span: value.span,
+                },
+            );
+        }
+        out
+    }
+
+    fn unknown_field(&mut self, at: At, schema: &Block, owner: &str, text: &str, span: Span) {
+        let names: Vec<&str> = schema.fields.iter().map(|f| f.name).collect();
+        let mut error = Diagnostic::error(
+            "A1002",
+            at.file,
+            span,
+            format!("{owner} has no field `{text}`"),
+        )
+        .with_label("unknown field");
+        error.help = Some(match text.split_once('.') {
+            Some((field, inner)) if names.contains(&field) => {
+                format!("write it inside the call: `{field} = ..({inner}: ..)`")
+            }
+            _ => format!("its fields are {}", all_of(&names)),
+        });
+        let near = near(text, names.iter().copied());
+        self.report(suggested(error, span, &near));
+    }
+
+    /// A2002 for a required field.
+    pub(super) fn missing_field(&mut self, at: At, span: Span, owner: &str, param: &Param) {
+        self.report(
+            Diagnostic::error(
+                "A2002",
+                at.file,
+                span,
+                format!("{owner} needs the field `{}`", param.name),
+            )
+            .with_label(format!("`{}` is missing", param.name))
+            .with_help(format!(
+                "`{}` is {}: {}",
+                param.name,
+                super::value::wanted(param.ty),
+                param.docs.trim().trim_end_matches('.')
+            )),
+        );
+    }
+
+    /// Every field of a block with its default where it was not written; `None` when one is wrong or missing.
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn complete(
+        &mut self,
+        at: At,
+        schema: &'static Block,
+        owner: &str,
+        header: Span,
+        given: &Fields,
+        skip: &[&str],
+    ) -> Option<BTreeMap<String, Field>> {
+        let mut out = BTreeMap::new();
+        let mut good = true;
+        for param in schema.fields {
+            if skip.contains(&param.name) {
+                good &= given.get(param.name).is_none_or(|g| g.value.is_some());
+                continue;
+            }
+            let (value, span) = match given.get(param.name) {
+                Some(given) => match &given.value {
+                    Some(value) => (value.clone(), given.name),
+                    None => {
+                        good = false;
+                        continue;
+                    }
+                },
+                None => {
+                    let spot = Spot {
+                        path: param.name,
+                        name: param.name,
+                    };
+                    if param.default.is_some() {
+                        match self.default(param, spot) {
+                            Some(value) => (value, header),
+                            None => {
+                                good = false;
+                                continue;
+                            }
+                        }
+                    } else {
+                        if param.required {
+                            self.missing_field(at, header, owner, param);
+                            good = false;
+                        }
+                        continue;
+                    }
+                }
+            };
+            let place = self.place(at, span);
+            out.insert(
+                param.name.to_owned(),
+                Field {
+                    value,
+                    effect: param.effect,
+                    place,
+                },
+            );
+        }
+        good.then_some(out)
+    }
+}

@@ -1,0 +1,114 @@
+//! Models: a network, and the diffusion chain that samples it.
+
+use align_grammar::ast::Block;
+use align_schema::{BlockKind, Call, Value};
+
+use super::block::Fields;
+use super::{Checker, Edges, Entity, ModelInfo};
+use crate::diag::Diagnostic;
+use crate::hir::{Def, DefId};
+use std::rc::Rc;
+
+/// Networks that value plans instead of making them.
+const CRITICS: &[&str] = &["twin_q", "value"];
+
+impl Checker<'_> {
+    pub(super) fn model(&mut self, id: DefId, def: &Def, block: &Block) -> Entity {
+        let Some(schema) = align_stdlib::block(BlockKind::Model) else {
+            return Entity::Poison;
+        };
+        let owner = format!("model `{}`", def.name.text);
+        let mut edges = Edges::default();
+        let given = self.fields(def.at, schema, &owner, &block.body, "", &mut edges);
+        let net = given.get("net").and_then(|g| g.value.clone());
+        let critic = match &net {
+            Some(Value::Call(call)) => CRITICS.contains(&call.name.as_str()),
+            _ => false,
+        };
+        let skip: &[&str] = if critic {
+            &["sampler", "predict", "ema"]
+        } else {
+            &[]
+        };
+        if critic {
+            for name in skip {
+                if let Some(given) = given.get(name) {
+                    self.report(
+                        Diagnostic::error(
+                            "A1002",
+                            def.at.file,
+                            given.name,
+                            format!("a critic has no `{name}`"),
+                        )
+                        .with_label("not used")
+                        .with_help("a critic values plans and draws none; leave the field out"),
+                    );
+                    return Entity::Poison;
+                }
+            }
+        }
+        let fields = self.complete(def.at, schema, &owner, def.name.span, &given, skip);
+        if net.is_some()
+            && !critic
+            && !given.contains_key("sampler")
+            && let Some(param) = schema.field("sampler")
+        {
+            self.missing_field(def.at, def.name.span, &owner, param);
+            return Entity::Poison;
+        }
+        self.acting_steps(def, &given);
+        let Some(mut fields) = fields else {
+            return Entity::Poison;
+        };
+        let record = schema
+            .fields
+            .iter()
+            .filter_map(|p| Some((p.name.to_owned(), fields.remove(p.name)?.value)))
+            .collect();
+        let multiple = match &net {
+            Some(Value::Call(call)) => multiple(call).zip(given.get("net").map(|g| g.span)),
+            _ => None,
+        };
+        Entity::Model(Rc::new(ModelInfo {
+            def: id,
+            at: def.at,
+            name: def.name.clone(),
+            record: Value::Record(record),
+            critic,
+            multiple,
+        }))
+    }
+
+    /// A7007: a chain cannot act in more steps than it was trained with.
+    fn acting_steps(&mut self, def: &Def, given: &Fields) {
+        let Some(sampler) = given.get("sampler") else {
+            return;
+        };
+        let Some(Value::Call(call)) = &sampler.value else {
+            return;
+        };
+        let number = |name| call.arg(name).and_then(Value::number);
+        if let (Some(train), Some(act)) = (number("train"), number("act"))
+            && act > train
+        {
+            self.report(
+                Diagnostic::error(
+                    "A7007",
+                    def.at.file,
+                    sampler.span,
+                    format!("the sampler acts in {act} steps and is trained with {train}"),
+                )
+                .with_label(format!("`act` must be at most {train} denoise_steps")),
+            );
+        }
+    }
+}
+
+/// What a horizon must be a multiple of: a U-Net halves it once between two levels.
+fn multiple(net: &Call) -> Option<u64> {
+    let Some(Value::List(mults)) = net.arg("mults") else {
+        return None;
+    };
+    let halvings = u32::try_from(mults.len().saturating_sub(1)).ok()?;
+    Some(1u64 << halvings.min(32))
+}

@@ -1,0 +1,301 @@
+//! Reports: a table and claims over the metrics of a pipeline.
+
+use align_grammar::ast::{BinaryOp, Block, Expr, ExprKind, Name, StmtKind};
+use align_plan::{Expect, Report};
+use align_schema::{BlockKind, Call, Dim, Group, Quantity, Value};
+
+use super::condition::compare;
+use super::metric::{Metrics, Scope, dotted};
+use super::number::Folded;
+use super::{Checker, Edges, Entity, Spot};
+use crate::diag::Diagnostic;
+use crate::hir::{At, DefId, Kind, PipelineDef};
+use crate::suggest::{near, suggested};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+const SPOT: Spot = Spot {
+    path: "expect",
+    name: "expect",
+};
+
+impl Checker<'_> {
+    pub(super) fn reports(&mut self) -> Vec<Report> {
+        let program = self.program;
+        let mut out = Vec::new();
+        for report in &program.reports {
+            if let Some(r) = self.one_report(report.at, &report.block) {
+                out.push(r);
+            }
+        }
+        out
+    }
+
+    fn one_report(&mut self, at: At, block: &Block) -> Option<Report> {
+        let program = self.program;
+        let of = block.of.as_ref()?;
+        let name = of.parts.first()?;
+        let Some(target) = program.lookup(at.scope, &name.text) else {
+            let words = program.names(at.scope, |k| {
+                matches!(k, Kind::Sweep(_) | Kind::Pipeline(_))
+            });
+            self.unknown_name(at, name, &words, "sweep or pipeline");
+            return None;
+        };
+        let pipeline = self.reported(at, name, target)?;
+        let (scope, axes) = self.report_scope(pipeline);
+        self.metrics = scope;
+        let mut table = None;
+        let mut expects = Vec::new();
+        let mut good = true;
+        let mut fields = Vec::new();
+        for stmt in &block.body {
+            match &stmt.kind {
+                StmtKind::Field { path, value } => {
+                    if path.text() != "table" {
+                        // Only the name is wrong.
+                        fields.push(stmt.clone());
+                        continue;
+                    }
+                    match self.table(at, value, &axes) {
+                        Some(v) => table = Some(v),
+                        None => good = false,
+                    }
+                }
+                StmtKind::Expect(expr) => match self.expect(at, expr) {
+                    Some(e) => expects.push(e),
+                    None => good = false,
+                },
+                _ => {}
+            }
+        }
+        if let Some(schema) = align_stdlib::block(BlockKind::Report) {
+            self.fields(at, schema, "a report", &fields, "", &mut Edges::default());
+        }
+        self.metrics = Scope::None;
+        good.then(|| Report {
+            of: name.text.clone(),
+            table,
+            expects,
+        })
+    }
+
+    /// The pipeline behind what is reported; `Some(None)` is the file's own.
+    fn reported(&mut self, at: At, name: &Name, target: DefId) -> Option<Option<DefId>> {
+        let program = self.program;
+        let def = program.def(target);
+        match &def.kind {
+            Kind::Pipeline(_) => Some(Some(target)),
+            Kind::Sweep(block) => {
+                let of = block.of.as_ref()?.parts.first()?;
+                let id = program.lookup(def.at.scope, &of.text)?;
+                matches!(program.def(id).kind, Kind::Pipeline(_)).then_some(Some(id))
+            }
+            Kind::Poison => None,
+            kind if kind.is_node() => Some(None),
+            kind => {
+                self.report(
+                    Diagnostic::error(
+                        "A2001",
+                        at.file,
+                        name.span,
+                        format!(
+                            "a report is on a sweep or a pipeline, found {}",
+                            kind.what()
+                        ),
+                    )
+                    .with_label("wrong kind"),
+                );
+                None
+            }
+        }
+    }
+
+    /// Metrics of a pipeline's nodes (as the last lane that was checked has them), and what a table can be grouped by.
+    fn report_scope(&mut self, pipeline: Option<DefId>) -> (Scope, Vec<String>) {
+        let program = self.program;
+        let mut nodes: HashMap<String, Metrics> = HashMap::new();
+        let mut groups = vec!["stage".to_owned(), "lane".to_owned()];
+        let items: &[DefId] = match pipeline.map(|id| &program.def(id).kind) {
+            Some(Kind::Pipeline(PipelineDef { formals, items, .. })) => {
+                groups.extend(formals.iter().map(|f| program.def(*f).name.text.clone()));
+                items
+            }
+            _ => &program.items,
+        };
+        let mut poison = false;
+        for id in items {
+            let def = program.def(*id);
+            if !(def.kind.is_trained() || matches!(def.kind, Kind::Cascade(_))) {
+                continue;
+            }
+            match self.checked.get(id).or_else(|| self.shared.get(id)) {
+                Some(Entity::Trained(t) | Entity::Cascade(t)) => {
+                    nodes.insert(def.name.text.clone(), t.metrics.clone());
+                }
+                _ => poison = true,
+            }
+        }
+        let scope = if poison {
+            Scope::Any
+        } else {
+            Scope::Report(Rc::new(nodes))
+        };
+        (scope, groups)
+    }
+
+    /// `mean_ci(score) by [task, stage]`.
+    fn table(&mut self, at: At, expr: &Expr, groups: &[String]) -> Option<Value> {
+        let spot = Spot {
+            path: "table",
+            name: "table",
+        };
+        let ExprKind::Binary {
+            op: BinaryOp::By,
+            left,
+            right,
+            ..
+        } = &expr.kind
+        else {
+            return self.call_value(at, expr, Group::Statistic, spot, &mut Edges::default());
+        };
+        let left = self.call_value(at, left, Group::Statistic, spot, &mut Edges::default());
+        let items: Vec<&Expr> = match &right.kind {
+            ExprKind::List(items) => items.iter().collect(),
+            _ => vec![right],
+        };
+        let mut by = Vec::new();
+        let mut good = true;
+        for item in items {
+            let name = dotted(item).unwrap_or_default();
+            if groups.contains(&name) {
+                by.push(Value::Name(name));
+                continue;
+            }
+            let error = Diagnostic::error(
+                "A1001",
+                at.file,
+                item.span,
+                format!(
+                    "a table cannot be grouped by `{}`",
+                    self.sources.slice(at.file, item.span)
+                ),
+            )
+            .with_help(format!(
+                "it can be grouped by {}",
+                crate::suggest::all_of(&groups.iter().map(String::as_str).collect::<Vec<_>>())
+            ));
+            let near = near(&name, groups.iter().map(String::as_str));
+            self.report(suggested(error, item.span, &near));
+            good = false;
+        }
+        let left = left?;
+        good.then(|| {
+            Value::Call(Call {
+                name: "by".into(),
+                args: vec![("left".into(), left), ("right".into(), Value::List(by))],
+            })
+        })
+    }
+
+    fn expect(&mut self, at: At, expr: &Expr) -> Option<Expect> {
+        let compared = match &expr.kind {
+            ExprKind::Binary {
+                op, left, right, ..
+            } => compare(*op).map(|op| (op, left, right)),
+            _ => None,
+        };
+        let Some((op, left, right)) = compared else {
+            if self.describe(at, expr).is_some() {
+                self.report(
+                    Diagnostic::error("A2001", at.file, expr.span, "`expect` wants a comparison")
+                        .with_label("nothing is compared")
+                        .with_help("such as `iqm(controller.score) >= 70 points`"),
+                );
+            }
+            return None;
+        };
+        let l = self.side(at, left);
+        let r = self.side(at, right);
+        let ((lv, ld, ln), (rv, rd, rn)) = (l?, r?);
+        let text = self
+            .sources
+            .slice(at.file, expr.span)
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
+        match (ln, rn) {
+            (true, false) => {
+                let name = self.sources.slice(at.file, right.span).to_owned();
+                let q = Quantity::new(lv.number()?, ld);
+                if !self.same_dim(at, left.span, q, rd, &name) {
+                    return None;
+                }
+            }
+            (false, true) => {
+                let name = self.sources.slice(at.file, left.span).to_owned();
+                let q = Quantity::new(rv.number()?, rd);
+                if !self.same_dim(at, right.span, q, ld, &name) {
+                    return None;
+                }
+            }
+            _ if ld != rd => {
+                self.report(
+                    Diagnostic::error(
+                        "A2015",
+                        at.file,
+                        expr.span,
+                        "metrics of different kinds are compared",
+                    )
+                    .with_label(format!("{} with {}", unit(ld), unit(rd))),
+                );
+                return None;
+            }
+            _ => {}
+        }
+        Some(Expect {
+            text,
+            left: lv,
+            op,
+            right: rv,
+            place: self.place(at, expr.span),
+        })
+    }
+
+    /// One side: its value, its dimension, and whether it is a number.
+    fn side(&mut self, at: At, expr: &Expr) -> Option<(Value, Dim, bool)> {
+        match self.fold(at, expr) {
+            Folded::Num(num) => return Some((num.value(), num.dim.unwrap_or(Dim::Plain), true)),
+            Folded::Poison => return None,
+            Folded::Other => {}
+        }
+        if dotted(expr).is_some() && !matches!(expr.kind, ExprKind::Call { .. }) {
+            let value = self.metric_value(at, expr, SPOT)?;
+            let Value::Name(name) = &value else {
+                return None;
+            };
+            let (_, dim) = self.metric_info(name)?;
+            return Some((value, dim, false));
+        }
+        let value = self.call_value(at, expr, Group::Statistic, SPOT, &mut Edges::default())?;
+        let Value::Call(call) = &value else {
+            return None;
+        };
+        let metric = match call.arg("metric") {
+            Some(Value::Name(m)) => self.metric_info(m).map(|(_, d)| d),
+            _ => None,
+        };
+        let dim = match call.name.as_str() {
+            "gain" | "probability_of_improvement" => Dim::Share,
+            _ => metric.unwrap_or(Dim::Plain),
+        };
+        Some((value, dim, false))
+    }
+}
+
+fn unit(dim: Dim) -> String {
+    match dim {
+        Dim::Plain => "a plain number".into(),
+        d => format!("`{}`", d.unit_name()),
+    }
+}

@@ -1,0 +1,78 @@
+//! From checked lanes to the plan: rounds are unrolled, and nodes are put in order.
+
+mod rounds;
+
+use std::collections::{BinaryHeap, HashMap};
+
+use align_plan::{Lane, Node, NodeId, Plan, Report, VERSION};
+use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::visit::EdgeRef;
+
+use crate::check::Draft;
+
+/// The plan of a program without errors.
+pub fn plan(
+    edition: u32,
+    file: &str,
+    lanes: Vec<(Lane, Vec<Draft>)>,
+    reports: Vec<Report>,
+    parallel: u64,
+) -> Plan {
+    let mut nodes = Vec::new();
+    let mut names = Vec::new();
+    for (lane, drafts) in lanes {
+        names.push(lane);
+        nodes.extend(rounds::unroll(drafts));
+    }
+    Plan {
+        version: VERSION,
+        edition,
+        file: file.to_owned(),
+        lanes: names,
+        nodes: sort(nodes),
+        reports,
+        parallel,
+    }
+}
+
+/// Each node after what it needs, otherwise in the order in which they came.
+fn sort(nodes: Vec<Node>) -> Vec<Node> {
+    let index: HashMap<&NodeId, usize> =
+        nodes.iter().enumerate().map(|(i, n)| (&n.id, i)).collect();
+    let mut graph: DiGraph<(), ()> = DiGraph::with_capacity(nodes.len(), nodes.len() * 2);
+    for _ in &nodes {
+        graph.add_node(());
+    }
+    let mut waiting = vec![0usize; nodes.len()];
+    for (i, node) in nodes.iter().enumerate() {
+        for need in &node.needs {
+            if let Some(from) = index.get(&need.node) {
+                graph.add_edge(NodeIndex::new(*from), NodeIndex::new(i), ());
+                waiting[i] += 1;
+            }
+        }
+    }
+    drop(index);
+    let mut ready: BinaryHeap<std::cmp::Reverse<usize>> = waiting
+        .iter()
+        .enumerate()
+        .filter(|(_, n)| **n == 0)
+        .map(|(i, _)| std::cmp::Reverse(i))
+        .collect();
+    let mut order = Vec::with_capacity(nodes.len());
+    while let Some(std::cmp::Reverse(at)) = ready.pop() {
+        order.push(at);
+        for edge in graph.edges(NodeIndex::new(at)) {
+            let to = edge.target().index();
+            waiting[to] -= 1;
+            if waiting[to] == 0 {
+                ready.push(std::cmp::Reverse(to));
+            }
+        }
+    }
+    let mut slots: Vec<Option<Node>> = nodes.into_iter().map(Some).collect();
+    order
+        .into_iter()
+        .filter_map(|i| slots.get_mut(i)?.take())
+        .collect()
+}

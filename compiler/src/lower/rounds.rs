@@ -1,0 +1,178 @@
+//! Unrolls sequences: round 1 is the plain nodes, each later round instantiates the members and what lies between them again.
+
+use std::collections::{HashMap, HashSet};
+
+use align_plan::{Gate, Need, Node, NodeId, NodeKind};
+
+use crate::check::Draft;
+
+/// The nodes of one lane with all their rounds.
+pub fn unroll(drafts: Vec<Draft>) -> Vec<Node> {
+    let mut taken: HashSet<NodeId> = drafts.iter().map(|d| d.node.id.clone()).collect();
+    let mut out: Vec<Node> = drafts.iter().map(|d| d.node.clone()).collect();
+    let index: HashMap<NodeId, usize> = out
+        .iter()
+        .enumerate()
+        .map(|(i, n)| (n.id.clone(), i))
+        .collect();
+    let plain = out.len();
+    for (at, draft) in drafts.iter().enumerate() {
+        let Some((members, rounds)) = &draft.sequence else {
+            continue;
+        };
+        let again = repeated(&out[..plain], &index, members);
+        let mut needs = std::mem::take(&mut out[at].needs);
+        for round in 2..=*rounds {
+            let Some(last) = instantiate(
+                &mut out,
+                plain,
+                &again,
+                (&draft.node, members),
+                round,
+                &mut taken,
+            ) else {
+                break;
+            };
+            needs.push(Need {
+                role: format!("member.{}", round - 1),
+                node: last,
+                port: draft
+                    .node
+                    .carry
+                    .as_ref()
+                    .map_or(align_plan_best(), |c| c.port.clone()),
+            });
+        }
+        out[at].needs = needs;
+    }
+    out
+}
+
+fn align_plan_best() -> align_schema::Port {
+    align_schema::Port::Best
+}
+
+/// Indices of what is instantiated again: the members, and what depends on one of them and is needed by another.
+fn repeated(nodes: &[Node], index: &HashMap<NodeId, usize>, members: &[NodeId]) -> Vec<usize> {
+    let member: HashSet<&NodeId> = members.iter().collect();
+    let mut users: HashMap<&NodeId, Vec<usize>> = HashMap::new();
+    for (i, node) in nodes.iter().enumerate() {
+        for need in &node.needs {
+            users.entry(&need.node).or_default().push(i);
+        }
+    }
+    let start = || members.iter().filter_map(|m| index.get(m).copied());
+    let walk = |next: &dyn Fn(usize) -> Vec<usize>| {
+        let mut seen: HashSet<usize> = HashSet::new();
+        let mut queue: Vec<usize> = start().collect();
+        while let Some(at) = queue.pop() {
+            if seen.insert(at) {
+                queue.extend(next(at));
+            }
+        }
+        seen
+    };
+    let below = walk(&|i| {
+        nodes
+            .get(i)
+            .and_then(|n| users.get(&n.id))
+            .cloned()
+            .unwrap_or_default()
+    });
+    let above = walk(&|i| {
+        let needs = nodes.get(i).map(|n| n.needs.as_slice()).unwrap_or_default();
+        needs
+            .iter()
+            .filter_map(|n| index.get(&n.node).copied())
+            .collect()
+    });
+    let mut out: Vec<usize> = below
+        .intersection(&above)
+        .copied()
+        .filter(|i| {
+            nodes.get(*i).is_some_and(|n| {
+                member.contains(&n.id) || matches!(n.kind, NodeKind::Dataset | NodeKind::Stage)
+            })
+        })
+        .collect();
+    out.sort_unstable();
+    out
+}
+
+/// Adds the nodes of one round; returns its last member.
+fn instantiate(
+    out: &mut Vec<Node>,
+    plain: usize,
+    again: &[usize],
+    (sequence, members): (&Node, &[NodeId]),
+    round: u32,
+    taken: &mut HashSet<NodeId>,
+) -> Option<NodeId> {
+    let carry = sequence.carry.as_ref()?;
+    let first = members.first()?;
+    let last = members.last()?;
+    let mut names: HashMap<NodeId, NodeId> = HashMap::new();
+    for i in again {
+        let node = out.get(*i)?;
+        let mut id = NodeId(format!("{}#{round}", node.id));
+        if taken.contains(&id) {
+            // Another sequence has the same member.
+            id = NodeId(format!(
+                "{}/{}.{}#{round}",
+                node.lane, sequence.name, node.name
+            ));
+        }
+        taken.insert(id.clone());
+        names.insert(node.id.clone(), id);
+    }
+    let before = if round == 2 {
+        last.clone()
+    } else {
+        // The copies of the round before stand at the end.
+        let name = out
+            .get(
+                *again
+                    .iter()
+                    .find(|i| out.get(**i).is_some_and(|n| n.id == *last))?,
+            )?
+            .name
+            .clone();
+        out.get(plain..)?
+            .iter()
+            .rev()
+            .find(|n| {
+                n.round == round - 1
+                    && n.name == name
+                    && n.gate.as_ref().is_some_and(|g| g.sequence == sequence.id)
+            })?
+            .id
+            .clone()
+    };
+    for i in again {
+        let mut node = out.get(*i)?.clone();
+        let start = node.id == *first;
+        for need in &mut node.needs {
+            if start && need.role == "from" {
+                need.node = before.clone();
+                need.port = carry.port.clone();
+            } else if let Some(name) = names.get(&need.node) {
+                need.node = name.clone();
+            }
+        }
+        if start && !node.needs.iter().any(|n| n.role == "from") {
+            node.needs.push(Need {
+                role: "from".into(),
+                node: before.clone(),
+                port: carry.port.clone(),
+            });
+        }
+        node.id = names.get(&node.id)?.clone();
+        node.round = round;
+        node.gate = Some(Gate {
+            sequence: sequence.id.clone(),
+            round,
+        });
+        out.push(node);
+    }
+    names.get(last).cloned()
+}
