@@ -417,9 +417,12 @@ fn std_path(expr: &Expr) -> Option<&Name> {
     }
 }
 
-/// One expression out of a text.
+/// What stands before an expression that is parsed alone.
+pub(super) const BEFORE: &str = "align 1\nlet x = ";
+
+/// One expression out of a text; places in it are moved by the length of [`BEFORE`].
 pub(super) fn parse_expr(text: &str) -> Option<Expr> {
-    let parse = align_grammar::parse(&format!("let x = {text}\n"));
+    let parse = align_grammar::parse(&format!("{BEFORE}{text}\n"));
     if !parse.errors.is_empty() {
         return None;
     }

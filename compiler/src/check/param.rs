@@ -3,7 +3,7 @@
 use align_grammar::ast::{Expr, ExprKind, Formal, Span, TypeExpr};
 use align_schema::{Dim, Ty, UNITS, Value};
 
-use super::call::parse_expr;
+use super::call::{BEFORE, parse_expr};
 use super::{Bound, Checker, Edges, Let, Spot};
 use crate::Options;
 use crate::diag::{Diagnostic, FileId, Sources};
@@ -30,8 +30,7 @@ pub(super) fn parse_sets(sources: &mut Sources, options: &Options) -> Vec<Set> {
         .map(|(name, text)| {
             let mut expr = parse_expr(text);
             if let Some(e) = &mut expr {
-                // The expression was parsed behind `let x = `.
-                shift(e, 8);
+                shift(e, BEFORE.len() as u32);
             }
             Set {
                 name: name.clone(),
