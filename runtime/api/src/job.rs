@@ -125,4 +125,10 @@ pub trait Library: Sync {
     fn semantics(&self, node: &Node) -> Vec<(String, u32)>;
     /// Files outside the store that a node reads; their contents are part of its key.
     fn sources(&self, node: &Node) -> Vec<PathBuf>;
+    /// Whether a node can be made at all, found out without working on it: its file is there, whole and of the right shape, its task
+    /// can be simulated.  Asked of every node that would run, before the first one starts; the error is for people.
+    fn preflight(&self, node: &Node) -> Result<(), String> {
+        let _ = node;
+        Ok(())
+    }
 }

@@ -101,6 +101,10 @@ impl Library for Exec {
     fn sources(&self, node: &Node) -> Vec<PathBuf> {
         data::sources(node)
     }
+
+    fn preflight(&self, node: &Node) -> Result<(), String> {
+        data::preflight(node)
+    }
 }
 
 /// Editions of every builtin that a value calls.
