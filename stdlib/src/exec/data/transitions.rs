@@ -16,7 +16,8 @@ pub struct TransitionBatch {
     pub rewards: Vec<f32>,
     /// Normalised observations [B, O] one step later; a terminal step repeats its own.
     pub next: Vec<f32>,
-    /// [B]: 1 where the value of the next state counts, 0 after a terminal step.
+    /// [B]: how much the value of the next state counts: 1, 0 after a terminal step, a power of the discount where a row spans more
+    /// than one step.
     pub goes_on: Vec<f32>,
 }
 
@@ -31,13 +32,20 @@ pub struct Transitions {
     observations: Vec<f32>,
     actions: Vec<f32>,
     rewards: Vec<f32>,
-    /// Step of each transition, and whether it is terminal.
-    steps: Vec<(u32, bool)>,
+    /// Step of each transition, the one that it leads to, and whether it ends there for good.
+    steps: Vec<(u32, u32, bool)>,
+    discount: f64,
 }
 
 impl Transitions {
     /// The transitions of one part.
     pub fn new(data: &Dataset, part: Part) -> Self {
+        Self::spanning(data, part, 1, 1.0)
+    }
+
+    /// Transitions over `span` steps, fewer at an episode's end: rewards are their discounted sums, and [`TransitionBatch::goes_on`] holds the
+    /// discount of all steps but one.
+    pub fn spanning(data: &Dataset, part: Part, span: usize, discount: f64) -> Self {
         let rollouts = &data.rollouts;
         let mut observations = rollouts.observations.clone();
         let mut actions = rollouts.actions.clone();
@@ -47,9 +55,11 @@ impl Transitions {
         for range in data.ranges(part) {
             let end = range.end;
             for t in range {
-                let terminal = rollouts.terminals[t];
-                if t + 1 < end || terminal {
-                    steps.push((t as u32, terminal));
+                let next = (t + span.max(1)).min(end - 1);
+                // Only the last step of an episode can be terminal; a row that reaches over it ends there.
+                let terminal = rollouts.terminals[end - 1] && t + span.max(1) >= end;
+                if next > t || terminal {
+                    steps.push((t as u32, next as u32, terminal));
                 }
             }
         }
@@ -60,6 +70,7 @@ impl Transitions {
             actions,
             rewards: rollouts.rewards.clone(),
             steps,
+            discount,
         }
     }
 
@@ -83,16 +94,20 @@ impl Transitions {
     /// These transitions.
     pub fn batch(&self, indices: &[usize]) -> TransitionBatch {
         let mut out = TransitionBatch::default();
-        for (t, terminal) in indices.iter().filter_map(|i| self.steps.get(*i)) {
-            let t = *t as usize;
+        for (t, next, terminal) in indices.iter().filter_map(|i| self.steps.get(*i)) {
+            let (t, next) = (*t as usize, *next as usize);
             let state = |t: usize| &self.observations[t * self.obs..(t + 1) * self.obs];
             out.observations.extend_from_slice(state(t));
             out.actions
                 .extend_from_slice(&self.actions[t * self.act..(t + 1) * self.act]);
-            out.rewards.push(self.rewards[t]);
-            out.next
-                .extend_from_slice(state(if *terminal { t } else { t + 1 }));
-            out.goes_on.push(if *terminal { 0.0 } else { 1.0 });
+            let until = if *terminal { next + 1 } else { next };
+            let sum = (t..until).rev().fold(0.0, |sum, k| {
+                f64::from(self.rewards[k]) + self.discount * sum
+            });
+            out.rewards.push(sum as f32);
+            out.next.extend_from_slice(state(next));
+            let rest = self.discount.powi((until - t) as i32 - 1) as f32;
+            out.goes_on.push(if *terminal { 0.0 } else { rest });
         }
         out
     }

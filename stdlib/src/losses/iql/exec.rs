@@ -13,7 +13,7 @@ use crate::exec::data::{Dataset, Part, TransitionBatch, Transitions};
 use crate::exec::denoiser::numbers;
 use crate::exec::facts::{Facts, State, input};
 use crate::exec::judge::{network, reward_scale};
-use crate::exec::learner::{Learner, number};
+use crate::exec::learner::{Learner, Update, number};
 use crate::exec::rate::Progress;
 use crate::exec::stage::told;
 use crate::exec::weights::Weights;
@@ -59,11 +59,11 @@ pub fn open(job: &Job, loss: &Iql, data: &Dataset) -> Result<Box<dyn Trainer>, J
     facts.discount = loss.discount;
     let mut data = data.clone();
     data.meta.normaliser = facts.meta.normaliser.clone();
-    let train = Transitions::new(&data, Part::Train);
+    let train = Transitions::spanning(&data, Part::Train, loss.backup, loss.discount);
     if train.is_empty() {
         return Err(JobError::Data("0 transitions to learn from".into()));
     }
-    let valid = Transitions::new(&data, Part::Valid);
+    let valid = Transitions::spanning(&data, Part::Valid, loss.backup, loss.discount);
     let held = if valid.is_empty() {
         train.batch(&train.spread(HELD))
     } else {
@@ -169,15 +169,17 @@ impl Trainer for CriticTrainer {
         let update = self.learner.descend(v + q, &tracked)?;
         self.target
             .follow(&self.learner.weights, 1.0 - self.loss.tau);
+        let unit = reward_scale(self.loss.discount);
+        let update = Update {
+            loss: update.loss / (unit * unit),
+            ..update
+        };
         let mut out = told(update, rows.len());
         if want_metrics {
             for (name, tensor) in shown {
                 let number = numbers(tensor)?.first().copied().map_or(0.0, f64::from);
-                let unit = if name == "q" {
-                    reward_scale(self.loss.discount)
-                } else {
-                    1.0
-                };
+                // In units of discounted return, errors in their square.
+                let unit = if name == "q" { unit } else { unit * unit };
                 out.metrics.push((name.into(), number / unit));
             }
         }
@@ -199,7 +201,12 @@ impl Trainer for CriticTrainer {
         )?;
         let one =
             |t: Tensor<1>| Ok::<_, JobError>(numbers(t)?.first().copied().map_or(0.0, f64::from));
-        let (v, q, value) = (one(v)?, one(q)?, one(value)?);
+        let unit = reward_scale(self.loss.discount);
+        let (v, q, value) = (
+            one(v)? / unit / unit,
+            one(q)? / unit / unit,
+            one(value)? / unit,
+        );
         if !(v + q).is_finite() {
             return Err(JobError::NonFinite {
                 what: "valid.loss".into(),
@@ -210,7 +217,7 @@ impl Trainer for CriticTrainer {
             ("valid.loss".to_owned(), v + q),
             ("v.loss".to_owned(), v),
             ("q.loss".to_owned(), q),
-            ("q".to_owned(), value / reward_scale(self.loss.discount)),
+            ("q".to_owned(), value),
         ]);
         Ok(Evaluation {
             metrics,
