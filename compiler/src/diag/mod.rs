@@ -3,6 +3,7 @@
 //! Every part of the compiler makes [`Diagnostic`]s and nothing else; how one looks on a terminal, in JSON or in an editor is
 //! the renderers' work.  Must not print and must not know a terminal.
 
+pub mod fix;
 pub mod render;
 mod source;
 
@@ -220,4 +221,48 @@ pub fn sort(diagnostics: &mut Vec<Diagnostic>) {
             .cmp(&(b.file, b.span, b.severity, b.code, &b.message))
     });
     diagnostics.dedup();
+}
+
+/// Drops what only follows from something else: findings inside text that did not parse, and unused definitions while there is
+/// an error (what would use them may be what is wrong).
+pub fn drop_follow_ups(diagnostics: &mut Vec<Diagnostic>) {
+    let broken: Vec<(FileId, Span)> = diagnostics
+        .iter()
+        .filter(|d| d.code.starts_with("A0"))
+        .map(|d| (d.file, d.span))
+        .collect();
+    let errors = diagnostics.iter().any(Diagnostic::is_error);
+    diagnostics.retain(|d| {
+        let inside = |(file, span): &(FileId, Span)| {
+            *file == d.file && span.start < d.span.end && d.span.start < span.end
+        };
+        d.code.starts_with("A0") || (!broken.iter().any(inside) && !(errors && d.code == "A1011"))
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_follows_from_a_mistake_is_not_said() {
+        let at = |code, start, end| Diagnostic::error(code, FileId(0), Span::new(start, end), "");
+        let mut unused = at("A1011", 50, 55);
+        unused.severity = Severity::Warning;
+        let codes = |mut all: Vec<Diagnostic>| {
+            drop_follow_ups(&mut all);
+            all.iter().map(|d| d.code).collect::<Vec<_>>()
+        };
+        let all = vec![
+            at("A0003", 10, 20),
+            at("A7001", 10, 20),
+            at("A2001", 5, 15),
+            unused.clone(),
+        ];
+        assert_eq!(codes(all), ["A0003"]);
+        assert_eq!(codes(vec![at("A2001", 20, 30), unused.clone()]), ["A2001"]);
+        assert_eq!(codes(vec![unused]), ["A1011"]);
+        let elsewhere = vec![at("A0003", 10, 20), at("A7001", 20, 30)];
+        assert_eq!(codes(elsewhere), ["A0003", "A7001"]);
+    }
 }

@@ -233,10 +233,12 @@ fn paint(text: &str, code: &str, look: Look) -> String {
 }
 
 /// Breaks at blanks so that no line is wider than `width`, when `used` columns stand before it; later lines are indented.
+///
+/// Code between backticks stays on one line where it can.
 fn wrap(text: &str, width: usize, used: usize, indent: usize) -> String {
     let mut out = String::new();
     let mut column = used;
-    for (i, word) in text.split(' ').enumerate() {
+    for (i, word) in words(text, width.saturating_sub(indent)).enumerate() {
         let size = word.chars().count();
         if i > 0 && column + 1 + size > width && column > indent {
             out.push('\n');
@@ -250,4 +252,49 @@ fn wrap(text: &str, width: usize, used: usize, indent: usize) -> String {
         column += size;
     }
     out
+}
+
+/// Parts between blanks; code between backticks is one part unless it is wider than `most`.
+fn words(text: &str, most: usize) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let left = rest?;
+        let plain = left.find(' ');
+        let whole = left.char_indices().scan(false, |code, (at, c)| {
+            *code ^= c == '`';
+            Some((at, c == ' ' && !*code))
+        });
+        let whole = whole.into_iter().find(|(_, end)| *end).map(|(at, _)| at);
+        let fits = whole.map_or(left, |at| left.get(..at).unwrap_or(left));
+        let end = if fits.chars().count() <= most {
+            whole
+        } else {
+            plain
+        };
+        let (word, after) = match end {
+            Some(at) => (left.get(..at)?, left.get(at + 1..)),
+            None => (left, None),
+        };
+        rest = after;
+        Some(word)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_stays_on_one_line_where_it_can() {
+        let text = "make pairs: `dataset x { count = 1 pairs }` and go on";
+        assert_eq!(
+            wrap(text, 44, 6, 8),
+            "make pairs:\n        `dataset x { count = 1 pairs }` and\n        go on"
+        );
+        assert_eq!(
+            wrap("`far too long for one line`", 20, 0, 4),
+            "`far too long for\n    one line`"
+        );
+        assert_eq!(wrap("an odd ` tick", 80, 0, 0), "an odd ` tick");
+    }
 }

@@ -1,0 +1,77 @@
+//! Fixes as new texts of files.  Writing them to a disk is not done here.
+
+use super::{Diagnostic, Edit, FileId, Sources};
+
+/// New texts of the files that the fixes change; of two fixes that touch the same place only the first one counts.
+///
+/// With `guesses`, also fixes that are not safe.
+pub fn apply(
+    sources: &Sources,
+    diagnostics: &[Diagnostic],
+    guesses: bool,
+) -> Vec<(FileId, String)> {
+    let mut taken: Vec<&Edit> = Vec::new();
+    for fix in diagnostics.iter().filter_map(|d| d.fix.as_ref()) {
+        let free = |edit: &Edit| taken.iter().all(|other| !touches(edit, other));
+        if (fix.safe || guesses) && fix.edits.iter().all(free) {
+            taken.extend(&fix.edits);
+        }
+    }
+    taken.sort_by_key(|e| (e.file, std::cmp::Reverse(e.span)));
+    let mut out: Vec<(FileId, String)> = Vec::new();
+    for edit in taken {
+        let Some(source) = sources.get(edit.file) else {
+            continue;
+        };
+        if out.last().is_none_or(|(file, _)| *file != edit.file) {
+            out.push((edit.file, source.text.clone()));
+        }
+        // From the back, so that the places before stay where they are.
+        if let Some((_, text)) = out.last_mut() {
+            let span = source.clamp(edit.span);
+            text.replace_range(span.start as usize..span.end as usize, &edit.text);
+        }
+    }
+    out
+}
+
+fn touches(a: &Edit, b: &Edit) -> bool {
+    a.file == b.file && a.span.start <= b.span.end && b.span.start <= a.span.end
+}
+
+#[cfg(test)]
+mod tests {
+    use align_grammar::ast::Span;
+
+    use super::*;
+
+    #[test]
+    fn fixes_that_do_not_touch_are_made_together_and_guesses_only_when_asked() {
+        let mut sources = Sources::default();
+        let file = sources.add("a.align", "one two three four");
+        let at = |text: &str| {
+            let start = "one two three four".find(text).unwrap_or(0);
+            Span::new(start, start + text.len())
+        };
+        let fixed = |span: Span, text: &str| {
+            Diagnostic::error("A1001", file, span, "no").with_replacement(span, text)
+        };
+        let mut guess = fixed(at("four"), "4");
+        if let Some(fix) = &mut guess.fix {
+            fix.safe = false;
+        }
+        let all = [
+            fixed(at("one"), "1"),
+            fixed(at("two three"), "23"),
+            fixed(at("three"), "3"),
+            guess,
+        ];
+        let text = |guesses| {
+            let out = apply(&sources, &all, guesses);
+            out.into_iter().map(|(_, t)| t).collect::<Vec<_>>()
+        };
+        assert_eq!(text(false), ["1 23 four"]);
+        assert_eq!(text(true), ["1 23 4"]);
+        assert!(apply(&sources, &all[..0], true).is_empty());
+    }
+}

@@ -1,0 +1,15 @@
+//! The language, case by case: pages of codes, cases in Markdown, whole programs.
+
+mod cases;
+mod corpus;
+mod pages;
+mod world;
+
+fn main() {
+    let args = libtest_mimic::Arguments::from_args();
+    let mut trials = pages::trials();
+    trials.extend(cases::own());
+    trials.extend(cases::trials());
+    trials.extend(corpus::trials());
+    libtest_mimic::run(&args, trials).exit();
+}

@@ -1,0 +1,135 @@
+//! Every page of a code: its failing example gives exactly that code, its fixed one gives nothing and has a plan.
+
+use std::collections::BTreeSet;
+
+use align_compiler::codes::{Example, PAGES, Page};
+use align_compiler::diag::fix::apply;
+use align_compiler::plan;
+use libtest_mimic::Trial;
+
+use crate::world::{Files, lines};
+
+/// Three tests a page, and one that every code in the sources has a page.
+pub fn trials() -> Vec<Trial> {
+    let mut out = vec![Trial::test("pages::every_reported_code_has_one", || {
+        every_code_has_a_page().map_err(Into::into)
+    })];
+    for page in PAGES {
+        type Run = fn(&Page) -> Result<(), String>;
+        for (kind, run) in [
+            ("fails", fails as Run),
+            ("is_fixed", is_fixed),
+            ("safe_fix_repairs", safe_fix_repairs),
+        ] {
+            out.push(Trial::test(
+                format!("pages::{}::{kind}", page.code),
+                move || run(page).map_err(Into::into),
+            ));
+        }
+    }
+    out
+}
+
+/// The program of an example, with the files that the page shows.
+fn files(page: &Page, example: &Example) -> Files {
+    let mut out = Files::one(&example.text);
+    for other in page.examples() {
+        if let Some(path) = other.get("file") {
+            out.list.push((path.to_owned(), other.text.clone()));
+        }
+    }
+    out
+}
+
+fn fails(page: &Page) -> Result<(), String> {
+    for example in page.examples().iter().filter(|e| e.is("fail")) {
+        let mut wanted = BTreeSet::from([page.code.to_owned()]);
+        wanted.extend(
+            example
+                .get("also")
+                .into_iter()
+                .flat_map(|l| l.split(','))
+                .map(str::to_owned),
+        );
+        let checked = files(page, example).check();
+        let found: BTreeSet<String> = checked
+            .diagnostics
+            .iter()
+            .map(|d| d.code.to_owned())
+            .collect();
+        if found != wanted {
+            return Err(format!("wanted {wanted:?}, found\n{}", lines(&checked)));
+        }
+    }
+    Ok(())
+}
+
+fn is_fixed(page: &Page) -> Result<(), String> {
+    for example in page.examples().iter().filter(|e| e.is("ok")) {
+        let checked = files(page, example).check();
+        if !checked.diagnostics.is_empty() {
+            return Err(format!(
+                "the fixed example is not fine\n{}",
+                lines(&checked)
+            ));
+        }
+        if plan(&checked).is_none() {
+            return Err("the fixed example has no plan".to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// What a fix that calls itself safe changes is no longer reported.
+fn safe_fix_repairs(page: &Page) -> Result<(), String> {
+    for example in page.examples().iter().filter(|e| e.is("fail")) {
+        let mut files = files(page, example);
+        let checked = files.check();
+        let changed = apply(&checked.sources, &checked.diagnostics, false);
+        if changed.is_empty() {
+            continue;
+        }
+        for (file, text) in changed {
+            let path = checked.sources.path(file);
+            for (_, old) in files.list.iter_mut().filter(|(p, _)| p == path) {
+                old.clone_from(&text);
+            }
+        }
+        let again = files.check();
+        if again.diagnostics.iter().any(|d| d.code == page.code) {
+            return Err(format!(
+                "before\n{}after\n{}",
+                lines(&checked),
+                lines(&again)
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Reads the sources for codes between quotes.
+fn every_code_has_a_page() -> Result<(), String> {
+    let mut missing = BTreeSet::new();
+    for file in align_tests::text_files() {
+        let reports =
+            file.path.starts_with("compiler/src/") && !file.path.starts_with("compiler/src/codes/");
+        if !(reports || file.path.starts_with("grammar/src/")) || file.extension() != "rs" {
+            continue;
+        }
+        let before_tests = file.text.split("#[cfg(test)]").next().unwrap_or("");
+        for word in before_tests.split('"').filter(|w| is_code(w)) {
+            if !PAGES.iter().any(|p| p.code == word) {
+                missing.insert(format!("{word} ({})", file.path));
+            }
+        }
+    }
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("codes without a page: {missing:?}"))
+    }
+}
+
+fn is_code(word: &str) -> bool {
+    word.len() == 5 && word.starts_with('A') && word[1..].bytes().all(|b| b.is_ascii_digit())
+}
