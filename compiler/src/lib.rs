@@ -61,6 +61,7 @@ pub fn check(world: &dyn World, main: &str, options: &Options) -> Checked {
     let out = check::program(&program, &order, &mut sources, options);
     diagnostics.extend(out.diagnostics);
     diag::sort(&mut diagnostics);
+    diag::drop_follow_ups(&mut diagnostics);
     let complete = out.params.iter().all(|(_, v)| v.is_some());
     let plan = (complete && !diagnostics.iter().any(Diagnostic::is_error))
         .then(|| lower::plan(program.edition, main, out.lanes, out.reports, out.parallel));

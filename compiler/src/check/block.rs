@@ -37,13 +37,22 @@ impl Checker<'_> {
         edges: &mut Edges,
     ) -> Fields {
         let mut written: HashMap<&'static str, (Span, &Expr)> = HashMap::new();
+        let mut meant: Vec<(&'static str, Given)> = Vec::new();
         for stmt in body {
             let StmtKind::Field { path, value } = &stmt.kind else {
                 continue;
             };
             let text = path.text();
             let Some(param) = schema.field(&text) else {
-                self.unknown_field(at, schema, owner, &text, path.span);
+                if let Some(name) = self.unknown_field(at, schema, owner, &text, path.span) {
+                    // A misspelt field is wrong, but it is not missing too.
+                    let given = Given {
+                        value: None,
+                        name: path.span,
+                        span: value.span,
+                    };
+                    meant.push((name, given));
+                }
                 continue;
             };
             if let Some((first, _)) = written.get(param.name) {
@@ -92,11 +101,22 @@ impl Checker<'_> {
                 },
             );
         }
+        for (name, given) in meant {
+            out.entry(name).or_insert(given);
+        }
         out
     }
 
-    fn unknown_field(&mut self, at: At, schema: &Block, owner: &str, text: &str, span: Span) {
-        let names: Vec<&str> = schema.fields.iter().map(|f| f.name).collect();
+    /// Reports it; returns the field that it was likely meant to be.
+    fn unknown_field(
+        &mut self,
+        at: At,
+        schema: &'static Block,
+        owner: &str,
+        text: &str,
+        span: Span,
+    ) -> Option<&'static str> {
+        let names: Vec<&'static str> = schema.fields.iter().map(|f| f.name).collect();
         let mut error = Diagnostic::error(
             "A1002",
             at.file,
@@ -112,6 +132,7 @@ impl Checker<'_> {
         });
         let near = near(text, names.iter().copied());
         self.report(suggested(error, span, &near));
+        names.into_iter().find(|n| near.first() == Some(n))
     }
 
     /// A2002 for a required field.

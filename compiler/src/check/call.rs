@@ -206,6 +206,7 @@ impl Checker<'_> {
         edges: &mut Edges,
     ) -> Option<Vec<(String, Value)>> {
         let (slots, mut good) = self.assign(at, callee, params, args);
+        let meant = meant(params, args);
         let mut out = Vec::with_capacity(params.len());
         let mut missing = Vec::new();
         for (param, slot) in params.iter().zip(slots) {
@@ -227,8 +228,11 @@ impl Checker<'_> {
                 None if param.default.is_some() => self.default(param, inner),
                 None => {
                     if param.required {
-                        missing.push(param.name);
                         good = false;
+                        // What a misspelt or misplaced argument was meant to give is not missing too.
+                        if !meant.contains(&param.name) {
+                            missing.push(param.name);
+                        }
                     }
                     continue;
                 }
@@ -396,6 +400,18 @@ impl Checker<'_> {
         self.defaults.insert(key, value.clone());
         value
     }
+}
+
+/// Parameters that arguments with an unknown name, or without one behind a named one, may have been meant for.
+fn meant(params: &'static [Param], args: &[Arg]) -> Vec<&'static str> {
+    let names = || params.iter().map(|p| p.name);
+    let mut behind = args.iter().skip_while(|a| a.name.is_none());
+    if behind.any(|a| a.name.is_none()) {
+        return names().collect();
+    }
+    let written = args.iter().filter_map(|a| a.name.as_ref());
+    let unknown = written.filter(|n| names().all(|name| name != n.text));
+    unknown.flat_map(|n| near(&n.text, names())).collect()
 }
 
 /// `none` where an optional call may stand is the same as leaving it out.

@@ -36,7 +36,12 @@ impl Checker<'_> {
             _ => (expr, None, None),
         };
         let ExprKind::Ref(name) = &base.kind else {
-            self.wrong_type(at, expr, Ty::Checkpoint, spot);
+            if let Some(name) = self.pipeline_of(at, base) {
+                // `lane.pretrain.best`: says that no lane is named.
+                self.trained_name(at, name, expr, true, spot);
+            } else {
+                self.wrong_type(at, expr, Ty::Checkpoint, spot);
+            }
             return None;
         };
         let id = self.trained_name(at, name, expr, port.is_some(), spot)?;
@@ -116,6 +121,18 @@ impl Checker<'_> {
         };
         let port = self.port(at, id, port, None)?;
         self.edge(id, port, spot, edges)
+    }
+
+    /// The name of the pipeline that `pipeline.stage` reaches into.
+    fn pipeline_of<'e>(&self, at: At, expr: &'e Expr) -> Option<&'e Name> {
+        let ExprKind::Member { base, .. } = &expr.kind else {
+            return None;
+        };
+        let ExprKind::Ref(name) = &base.kind else {
+            return None;
+        };
+        let id = self.program.lookup(at.scope, &name.text)?;
+        matches!(self.program.def(id).kind, Kind::Pipeline(_)).then_some(name)
     }
 
     /// A stage or a sequence by its name.
