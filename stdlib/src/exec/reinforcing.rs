@@ -8,8 +8,9 @@ use burn::prelude::*;
 use burn::tensor::TensorData;
 use rand::RngExt as _;
 
+use crate::exec::chain::Kernel;
 use crate::exec::data::{Dataset, Meta, Windows};
-use crate::exec::denoiser::{Condition, numbers};
+use crate::exec::denoiser::{Condition, Denoiser, numbers};
 use crate::exec::drawing::Drawing;
 use crate::exec::env::{Env, Stream};
 use crate::exec::facts::input;
@@ -140,7 +141,7 @@ struct Collecting {
     drawing: Drawing,
     settings: Settings,
     chains: Vec<Chain>,
-    kernels: Vec<crate::exec::chain::Kernel>,
+    kernels: Vec<Kernel>,
     plans_of: Vec<usize>,
 }
 
@@ -256,7 +257,7 @@ pub struct Rows {
     /// What is given.
     pub condition: Condition,
     /// The step of each row.
-    pub kernels: Vec<crate::exec::chain::Kernel>,
+    pub kernels: Vec<Kernel>,
     /// Exponent of each row when it was collected.
     pub exponents: Vec<f32>,
     /// Advantage of each row.
@@ -276,14 +277,13 @@ pub struct Verdict {
 }
 
 /// Means of the rows' steps for weights `p`, `[n, horizon, width]`; given numbers are not meaningful.
-pub fn means(stage: &Stage, p: &[Tensor<2>], rows: &Rows, device: &Device) -> Tensor<3> {
-    let d = &stage.denoiser;
+pub fn means(d: &Denoiser, p: &[Tensor<2>], rows: &Rows, device: &Device) -> Tensor<3> {
     let n = rows.kernels.len();
-    let column = |f: &dyn Fn(&crate::exec::chain::Kernel) -> f64| {
+    let column = |f: &dyn Fn(&Kernel) -> f64| {
         let data: Vec<f32> = rows.kernels.iter().map(|k| f(k) as f32).collect();
         Tensor::<3>::from_data(TensorData::new(data, [n, 1, 1]), device)
     };
-    let clean = |k: &crate::exec::chain::Kernel| d.sampler.chain.clean(k.from, d.predict);
+    let clean = |k: &Kernel| d.sampler.chain.clean(k.from, d.predict);
     let times: Vec<usize> = rows.kernels.iter().map(|k| k.from).collect();
     let x = d.tensor(rows.before.clone(), device);
     let output = d.output(p, x.clone(), &rows.condition, &times);
@@ -297,13 +297,12 @@ pub fn means(stage: &Stage, p: &[Tensor<2>], rows: &Rows, device: &Device) -> Te
 
 /// The loss of a minibatch.
 pub fn verdict(
-    stage: &Stage,
+    d: &Denoiser,
     settings: &Settings,
     p: &[Tensor<2>],
     rows: &Rows,
     device: &Device,
 ) -> Verdict {
-    let d = &stage.denoiser;
     let n = rows.kernels.len();
     let flat = |v: &[f32]| Tensor::<1>::from_data(TensorData::new(v.to_vec(), [n]), device);
     let sharp: Vec<f32> = rows
@@ -312,7 +311,7 @@ pub fn verdict(
         .map(|k| (0.5 / (k.sigma * k.sigma)) as f32)
         .collect();
     let sharp = flat(&sharp);
-    let mean = means(stage, p, rows, device);
+    let mean = means(d, p, rows, device);
     let distance = |other: &[f32]| {
         let gap = (d.tensor(other.to_vec(), device) - mean.clone()).square();
         free_mean(d, &rows.condition, gap) * sharp.clone()
@@ -343,7 +342,7 @@ pub fn verdict(
 /// The chains of an iteration, ready to learn from.
 struct Experience {
     chains: Vec<Chain>,
-    kernels: Vec<crate::exec::chain::Kernel>,
+    kernels: Vec<Kernel>,
     advantages: Vec<f64>,
 }
 
@@ -455,7 +454,7 @@ impl Reinforcing {
         let mut out = Vec::with_capacity(places.len());
         for part in places.chunks(crate::exec::denoiser::CHUNK) {
             let rows = experience.rows(part, None);
-            let means = numbers(means(stage, params, &rows, &stage.learner.device))?;
+            let means = numbers(means(&stage.denoiser, params, &rows, &stage.learner.device))?;
             out.extend(
                 means
                     .chunks_exact(stage.denoiser.size())
@@ -511,7 +510,7 @@ impl Objective for Reinforcing {
                     for part in places.chunks(stage.batch) {
                         let rows = experience.rows(part, reference.as_deref());
                         let (tracked, device) = stage.learner.tracked();
-                        let v = verdict(stage, &self.settings, &tracked, &rows, &device);
+                        let v = verdict(&stage.denoiser, &self.settings, &tracked, &rows, &device);
                         let (ratios, divergence) =
                             (v.ratios.inner(), v.divergence.without_autodiff());
                         sums.count(stage.learner.descend(v.loss, &tracked)?);
@@ -526,7 +525,7 @@ impl Objective for Reinforcing {
                 for part in places.chunks(stage.batch.max(crate::exec::denoiser::CHUNK)) {
                     let rows = experience.rows(part, reference.as_deref());
                     let (tracked, device) = stage.learner.tracked();
-                    let v = verdict(stage, &self.settings, &tracked, &rows, &device);
+                    let v = verdict(&stage.denoiser, &self.settings, &tracked, &rows, &device);
                     let divergence = v.divergence.without_autodiff();
                     let (value, gradient) = stage.learner.gradient(v.loss, &tracked)?;
                     let share = part.len() as f32 / places.len() as f32;

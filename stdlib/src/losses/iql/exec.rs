@@ -35,11 +35,14 @@ struct CriticTrainer {
     held: TransitionBatch,
 }
 
-/// The parts of the loss.
-struct Parts {
-    v: Tensor<1>,
-    q: Tensor<1>,
-    value: Tensor<1>,
+/// The parts of the loss, one number each.
+pub struct Parts {
+    /// The expectile loss of the state value.
+    pub v: Tensor<1>,
+    /// The squared errors of both action values, added.
+    pub q: Tensor<1>,
+    /// The mean state value.
+    pub value: Tensor<1>,
 }
 
 /// Opens a stage.
@@ -86,8 +89,8 @@ pub fn open(job: &Job, loss: &Iql, data: &Dataset) -> Result<Box<dyn Trainer>, J
     }))
 }
 
-/// The three losses.  `online` may record gradients; `target` and `frozen` are plain tensors of the target's and of the present weights.
-fn parts(
+/// The losses of a batch, in the scaled units of the network ([`reward_scale`]).  `online` may record gradients; `target` and `frozen` are plain tensors of the target's and of the present weights.
+pub fn parts(
     critic: &Critic,
     loss: &Iql,
     batch: &TransitionBatch,

@@ -1,0 +1,330 @@
+//! Do the losses and their gradients equal PyTorch's?  Against the fixtures of `tests/fixtures/pytorch/reference.py`.
+
+#![cfg(feature = "exec")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use align_schema::{Call, Dim, Quantity, Value};
+use align_stdlib::exec::chain::Kernel;
+use align_stdlib::exec::data::{Kind, Meta, Normaliser, Scheme, Split, TransitionBatch};
+use align_stdlib::exec::denoiser::{Condition, Denoiser, numbers};
+use align_stdlib::exec::facts::Facts;
+use align_stdlib::exec::judge::reward_scale;
+use align_stdlib::exec::reinforcing::{Rows, Rule, Settings, means, verdict};
+use align_stdlib::exec::stage::{Noised, row_errors};
+use align_stdlib::exec::weights::{Arch, Weights, gradients, read_flat};
+use align_stdlib::losses::diffusion_dpo::exec as dpo;
+use align_stdlib::losses::iql::{Iql, exec as iql};
+use align_stdlib::nets::twin_q::{TwinQ, exec::Critic};
+use burn::prelude::*;
+use safetensors::{Dtype, SafeTensors};
+
+/// Tensors of a fixture as plain numbers.
+struct Fixture {
+    bytes: Vec<u8>,
+    values: BTreeMap<String, Vec<f64>>,
+}
+
+impl Fixture {
+    fn open(name: &str) -> Self {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/pytorch");
+        let bytes = std::fs::read(format!("{folder}/{name}.safetensors")).unwrap();
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        let of = |(name, view): (String, safetensors::tensor::TensorView<'_>)| {
+            let data = view.data();
+            let values: Vec<f64> = match view.dtype() {
+                Dtype::F32 => data
+                    .chunks_exact(4)
+                    .map(|b| f32::from_le_bytes(b.try_into().unwrap()).into())
+                    .collect(),
+                Dtype::I64 => data
+                    .chunks_exact(8)
+                    .map(|b| i64::from_le_bytes(b.try_into().unwrap()) as f64)
+                    .collect(),
+                other => panic!("{name} is {other:?}"),
+            };
+            (name, values)
+        };
+        let values = file.tensors().into_iter().map(of).collect();
+        Self { bytes, values }
+    }
+
+    fn f64(&self, name: &str) -> f64 {
+        self.values[name][0]
+    }
+
+    fn f32(&self, name: &str) -> Vec<f32> {
+        self.values[name].iter().map(|x| *x as f32).collect()
+    }
+
+    fn times(&self) -> Vec<usize> {
+        self.values["t"].iter().map(|t| *t as usize).collect()
+    }
+
+    fn weights(&self, arch: &Arc<Arch>, prefix: &str) -> Weights {
+        let values = read_flat(arch, &self.bytes, prefix, "fixture").unwrap();
+        Weights {
+            arch: arch.clone(),
+            values,
+        }
+    }
+
+    /// Checks a gradient against the fixture's, weight by weight.
+    fn check_gradient(&self, arch: &Arc<Arch>, ours: &[f32]) {
+        let theirs = read_flat(arch, &self.bytes, "grad.", "fixture").unwrap();
+        for spec in &arch.specs {
+            let part = spec.at..spec.at + spec.len();
+            close(
+                &format!("gradient of {}", spec.name),
+                &wide(&ours[part.clone()]),
+                &wide(&theirs[part]),
+            );
+        }
+    }
+}
+
+fn wide(values: &[f32]) -> Vec<f64> {
+    values.iter().map(|x| f64::from(*x)).collect()
+}
+
+/// Every pair within 1e-5 of the largest magnitude (at least 1).
+fn close(what: &str, ours: &[f64], theirs: &[f64]) {
+    assert_eq!(ours.len(), theirs.len(), "{what}");
+    let scale = theirs.iter().fold(1.0_f64, |m, x| m.max(x.abs()));
+    for (i, (a, b)) in ours.iter().zip(theirs).enumerate() {
+        assert!(
+            (a - b).abs() <= 1e-5 * scale,
+            "{what}[{i}]: {a}, wanted {b}"
+        );
+    }
+}
+
+fn one(t: Tensor<1>) -> f64 {
+    numbers(t).unwrap()[0].into()
+}
+
+/// The policy of the fixtures: 6 numbers (3 actions of 2) given 4, a chain of 20 steps without clipping.
+fn policy() -> Denoiser {
+    let call = |name: &str, args: Vec<(&str, Value)>| {
+        let args = args.into_iter().map(|(n, v)| (n.to_owned(), v)).collect();
+        Value::Call(Call {
+            name: name.into(),
+            args,
+        })
+    };
+    let net = call(
+        "mlp",
+        vec![("width", Value::Int(16)), ("depth", Value::Int(2))],
+    );
+    let sampler = call(
+        "ddpm",
+        vec![
+            (
+                "train",
+                Value::Quantity(Quantity::new(20.0, Dim::DenoiseSteps)),
+            ),
+            ("schedule", Value::Name("cosine".into())),
+            ("clip", Value::Bool(false)),
+            ("temperature", Value::Float(1.0)),
+        ],
+    );
+    let normaliser = Normaliser {
+        scheme: Scheme::Limits,
+        act: 2,
+        obs: 4,
+        centre: vec![0.0; 6],
+        scale: vec![1.0; 6],
+    };
+    let meta = Meta {
+        kind: Kind::Rollouts,
+        task: None,
+        horizon: 3,
+        stride: 1,
+        normaliser,
+        split: Split::default(),
+        goal: None,
+        source: String::new(),
+    };
+    let model = Value::Record(vec![("net".into(), net), ("sampler".into(), sampler)]);
+    Denoiser::new(&Facts {
+        model,
+        meta,
+        discount: 1.0,
+        starts: Vec::new(),
+    })
+    .unwrap()
+}
+
+#[test]
+fn diffusion_dpo_and_its_gradient_are_pytorchs() {
+    let (f, d) = (Fixture::open("preference"), policy());
+    let plain = Device::flex();
+    let twice = |v: Vec<f32>| [v.clone(), v].concat();
+    let batch = Noised {
+        samples: [f.f32("winner"), f.f32("loser")].concat(),
+        condition: Condition {
+            observations: twice(f.f32("obs")),
+            ends: None,
+        },
+        times: [f.times(), f.times()].concat(),
+        noise: twice(f.f32("eps")),
+    };
+    let reference = f.weights(&d.arch, "reference.").tensors(&plain);
+    let reference = numbers(row_errors(&d, &reference, &batch, &plain)).unwrap();
+    let weights = f.weights(&d.arch, "weight.");
+    let tracked = weights.tracked(&plain);
+    let errors = row_errors(&d, &tracked, &batch, &plain.clone().autodiff());
+    let mine = wide(&numbers(errors.clone().inner()).unwrap());
+    let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
+    close(
+        "model.winner",
+        &[mean(&mine[..5])],
+        &[f.f64("model.winner")],
+    );
+    close("model.loser", &[mean(&mine[5..])], &[f.f64("model.loser")]);
+    close(
+        "reference.winner",
+        &[mean(&wide(&reference[..5]))],
+        &[f.f64("reference.winner")],
+    );
+    let loss = dpo::loss(errors, &reference, f.f64("beta"));
+    close("loss", &[one(loss.clone().inner())], &[f.f64("loss")]);
+    f.check_gradient(
+        &d.arch,
+        &gradients(&d.arch, &tracked, loss.backward()).unwrap(),
+    );
+}
+
+#[test]
+fn a_model_that_is_its_reference_starts_at_log_two() {
+    let device = Device::flex();
+    let errors = Tensor::<1>::from_data([0.3, 1.2, 0.7, 2.0], &device);
+    let loss = dpo::loss(errors, &[0.3, 1.2, 0.7, 2.0], 100.0);
+    assert!((one(loss) - std::f64::consts::LN_2).abs() < 1e-6);
+}
+
+#[test]
+fn ppo_on_a_step_of_the_chain_and_its_gradient_are_pytorchs() {
+    let (f, d) = (Fixture::open("clipped"), policy());
+    let plain = Device::flex();
+    let sigmas = f.f32("sigma");
+    let kernels: Vec<Kernel> = f
+        .times()
+        .iter()
+        .zip(&sigmas)
+        .map(|(t, s)| Kernel {
+            sigma: f64::from(*s),
+            ..d.sampler.chain.posterior(*t)
+        })
+        .collect();
+    let gaussian = 0.5 * (2.0 * std::f64::consts::PI).ln();
+    let exponents = f.values["old"]
+        .iter()
+        .zip(&sigmas)
+        .map(|(old, s)| (-old - f64::from(*s).ln() - gaussian) as f32);
+    let mut rows = Rows {
+        before: f.f32("noisy"),
+        after: f.f32("taken"),
+        condition: Condition {
+            observations: f.f32("obs"),
+            ends: None,
+        },
+        kernels,
+        exponents: exponents.collect(),
+        advantages: f.f32("advantage"),
+        reference: None,
+    };
+    let reference = f.weights(&d.arch, "reference.").tensors(&plain);
+    rows.reference = Some(numbers(means(&d, &reference, &rows, &plain)).unwrap());
+    let rule = Rule::Clipped {
+        clip: f.f64("clip"),
+        epochs: 1,
+    };
+    let settings = Settings {
+        rule,
+        kl: f.f64("kl_weight"),
+        plans: 6,
+        eta: 1.0,
+        floor: 0.1,
+    };
+    let tracked = f.weights(&d.arch, "weight.").tracked(&plain);
+    let v = verdict(&d, &settings, &tracked, &rows, &plain.clone().autodiff());
+    let mean = |v: Vec<f32>| wide(&v).iter().sum::<f64>() / 6.0;
+    close(
+        "kl",
+        &[mean(numbers(v.divergence.inner()).unwrap())],
+        &[f.f64("kl")],
+    );
+    let outside = |r: &f32| f32::from(u8::from((f64::from(*r) - 1.0).abs() > f.f64("clip")));
+    let clipped = numbers(v.ratios.inner())
+        .unwrap()
+        .iter()
+        .map(outside)
+        .collect();
+    close("clip_fraction", &[mean(clipped)], &[f.f64("clip_fraction")]);
+    let wanted = f.f64("surrogate") + f.f64("kl_weight") * f.f64("kl");
+    close("loss", &[one(v.loss.clone().inner())], &[wanted]);
+    f.check_gradient(
+        &d.arch,
+        &gradients(&d.arch, &tracked, v.loss.backward()).unwrap(),
+    );
+}
+
+#[test]
+fn iql_and_its_gradient_are_pytorchs() {
+    let f = Fixture::open("iql");
+    let mut arch = Arch::default();
+    let critic = Critic::new(
+        &mut arch,
+        &TwinQ {
+            width: 16,
+            depth: 2,
+        },
+        4,
+        2,
+    );
+    let arch = Arc::new(arch);
+    let loss = Iql {
+        expectile: f.f64("expectile"),
+        discount: f.f64("discount"),
+        backup: 1,
+        tau: 0.005,
+    };
+    // The fixture's rewards are those that the network sees.
+    let scale = reward_scale(loss.discount) as f32;
+    let batch = TransitionBatch {
+        observations: f.f32("s"),
+        actions: f.f32("a"),
+        rewards: f.f32("r").iter().map(|r| r / scale).collect(),
+        next: f.f32("next"),
+        goes_on: f.f32("alive"),
+    };
+    let plain = Device::flex();
+    let weights = f.weights(&arch, "weight.");
+    let (tracked, frozen) = (weights.tracked(&plain), weights.tensors(&plain));
+    let target = f.weights(&arch, "target.").tensors(&plain);
+    let parts = iql::parts(
+        &critic,
+        &loss,
+        &batch,
+        (&tracked, &target, &frozen),
+        &plain.clone().autodiff(),
+    )
+    .unwrap();
+    close(
+        "value_loss",
+        &[one(parts.v.clone().inner())],
+        &[f.f64("value_loss")],
+    );
+    close(
+        "q_loss",
+        &[one(parts.q.clone().inner())],
+        &[f.f64("q_loss")],
+    );
+    f.check_gradient(
+        &arch,
+        &gradients(&arch, &tracked, (parts.v + parts.q).backward()).unwrap(),
+    );
+}
