@@ -259,6 +259,23 @@ fn every_edge_of_the_plan_is_in_every_picture() {
     assert_eq!(lines, wanted.len(), "{dot}\n{wanted:?}");
 }
 
+/// The program of the specification, checked for real.
+#[test]
+fn the_specification_is_drawn_as_pinned() {
+    struct Disk;
+    impl align_compiler::World for Disk {
+        fn read(&self, path: &str) -> Result<String, String> {
+            std::fs::read_to_string(root().join(path)).map_err(|e| e.to_string())
+        }
+    }
+    let main = "tests/corpus/valid/specification.align";
+    let checked = align_compiler::check(&Disk, main, &align_compiler::Options::default());
+    let plan = align_compiler::plan(&checked).unwrap();
+    let none = States::new();
+    pin("graph.specification.txt", &text(&plan, &none));
+    pin("graph.specification.svg", &svg(&plan, &none));
+}
+
 #[test]
 fn an_empty_plan_is_an_empty_picture() {
     let mut plan = plan(&["main"]);

@@ -236,7 +236,8 @@ pub fn drop_follow_ups(diagnostics: &mut Vec<Diagnostic>) {
         let inside = |(file, span): &(FileId, Span)| {
             *file == d.file && span.start < d.span.end && d.span.start < span.end
         };
-        d.code.starts_with("A0") || (!broken.iter().any(inside) && !(errors && d.code == "A1011"))
+        let idle = errors && d.code == "A1011";
+        d.code.starts_with("A0") || !(idle || broken.iter().any(inside))
     });
 }
 
