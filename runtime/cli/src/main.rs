@@ -1,6 +1,9 @@
 //! `align`: how people and programs call the compiler and the runtime.  Reads arguments, calls the crate that decides, prints.
 
 mod commands;
+#[cfg(not(feature = "exec"))]
+mod definitions;
+mod host;
 mod ui;
 
 use std::process::ExitCode;

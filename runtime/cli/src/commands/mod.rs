@@ -1,42 +1,145 @@
 //! The commands, one file each, and what they share: exit codes, and how a program is found and checked.
 
+mod check;
 mod doc;
 mod explain;
+mod graph;
+mod new;
+mod plan;
+mod run;
+mod status;
+mod why;
+mod worker;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 /// Exit codes of `language.md` section 8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Fine.
     Fine,
+    /// The program has errors.
+    Diagnostics,
     /// The command was called wrongly, or a file or the store cannot be used.
     Usage,
+    /// A node failed.
+    NodeFailed,
+    /// `plan --exit-code`: a run would do something.
+    WouldRun,
+    /// An `expect` of a report is not met.
+    NotMet,
+    /// Ctrl-C.
+    Interrupted,
+    /// What a worker process says to its driver.
+    Worker(u8),
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         ExitCode::from(match exit {
             Exit::Fine => 0,
+            Exit::Diagnostics => 1,
             Exit::Usage => 2,
+            Exit::NodeFailed => 3,
+            Exit::WouldRun => 4,
+            Exit::NotMet => 5,
+            Exit::Interrupted => 130,
+            Exit::Worker(code) => code,
         })
     }
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run a program: train what changed since the last run, then show the table and write the report.
+    Run(run::RunArgs),
+    /// Find every mistake of a program, without running anything.
+    Check(check::CheckArgs),
+    /// Show what a run would do, and why.
+    Plan(plan::PlanArgs),
+    /// Show part by part why a node runs again, or why it does not.
+    Why(why::WhyArgs),
+    /// Show what is known of each node: state, steps, score, failure events.
+    Status(status::StatusArgs),
+    /// Draw the graph of a program.
+    Graph(graph::GraphArgs),
     /// Explain an error code, with an example that fails and the same put right.
     Explain(explain::ExplainArgs),
     /// Show a page of the standard library, or list all of it.
     Doc(doc::DocArgs),
+    /// Write a small program to start from.
+    New(new::NewArgs),
+    /// One stage in its own process; the driver calls this.
+    #[command(hide = true)]
+    Worker(worker::WorkerArgs),
 }
 
 /// Runs a command.
 pub(crate) fn run(command: Command) -> Exit {
     match command {
+        Command::Run(args) => run::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Plan(args) => plan::run(&args),
+        Command::Why(args) => why::run(&args),
+        Command::Status(args) => status::run(&args),
+        Command::Graph(args) => graph::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Doc(args) => doc::run(&args),
+        Command::New(args) => new::run(&args),
+        Command::Worker(args) => worker::run(&args),
+    }
+}
+
+/// A program and the values of its parameters.
+#[derive(Args, Debug)]
+pub(crate) struct ProgramArgs {
+    /// The program (`.align`), or a plan that `align plan -o` wrote (`.json`).
+    #[arg(value_name = "FILE")]
+    pub(crate) file: String,
+    /// Give a `param` of the program a value; may be repeated.
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = name_value)]
+    pub(crate) sets: Vec<(String, String)>,
+}
+
+/// Where results are kept.
+#[derive(Args, Debug)]
+pub(crate) struct StoreArgs {
+    /// Folder that holds every result.
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "ALIGN_STORE",
+        default_value = ".align"
+    )]
+    pub(crate) store: PathBuf,
+}
+
+/// Reads `name=value`.
+fn name_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => {
+            Ok((name.trim().to_owned(), value.trim().to_owned()))
+        }
+        _ => Err(format!(
+            "found `{text}`, wanted `NAME=VALUE`, such as `beta=200`"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_has_a_name_and_a_value() {
+        assert_eq!(
+            name_value("data=a=b.hdf5"),
+            Ok(("data".into(), "a=b.hdf5".into()))
+        );
+        assert!(name_value("beta").is_err());
+        assert!(name_value("=3").is_err());
     }
 }

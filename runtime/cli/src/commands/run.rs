@@ -1,0 +1,443 @@
+//! `align run FILE`: from a program to a table and a page.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use align_compiler::graph;
+use align_plan::{NodeId, Plan};
+use align_runtime::{Interrupt, RunOptions, Store, report};
+use align_runtime_api::{NodeState, NodeStatus, RunEvent};
+use clap::{Args, ValueEnum};
+
+use super::{Exit, ProgramArgs, StoreArgs};
+use crate::host::{self, Planned};
+use crate::ui::progress::Progress;
+use crate::ui::term::{Look, Tone, errln, fail, outln};
+
+const AFTER: &str = "\
+The same command again runs only what changed; after an interrupt or a crash it goes on from the last
+checkpoint.  Ctrl-C once writes checkpoints and stops; twice stops at once.
+
+Examples:
+  align run study.align
+  align run study.align --set beta=200 --jobs 2
+  align run study.align --until pretrain        and what it needs
+  align run study.align --json | jq -c 'select(.event == \"evaluated\")'
+
+Faults for tests (--inject, also the variable ALIGN_INJECT), as a list `NODE:WHAT@N,..`:
+  pretrain:nan@120         the loss of step 120 is not a number
+  rl:kill@60               the worker gets SIGKILL at step 60; also crash, oom
+  rl:worsen=score@3        from evaluation 3 on the score is worse by half
+  rl:kill@60*              in every attempt, not only the first";
+
+#[derive(Args, Debug)]
+#[command(after_help = AFTER)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    program: ProgramArgs,
+    /// Nodes that run at the same time (default: as many as the cores allow).
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    jobs: Option<u32>,
+    /// Stop after this long, as with Ctrl-C: `30min`, `2h`.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    budget: Option<f64>,
+    /// When a node fails, go on with all that does not need it, whatever the file says.
+    #[arg(long, conflicts_with = "fail_fast")]
+    keep_going: bool,
+    /// Stop everything when a node fails.
+    #[arg(long)]
+    fail_fast: bool,
+    /// Run this node and nothing else; may be repeated.
+    #[arg(long, value_name = "NODE", conflicts_with = "until")]
+    only: Vec<String>,
+    /// Run up to this node, and what it needs; may be repeated.
+    #[arg(long, value_name = "NODE")]
+    until: Vec<String>,
+    /// Run this node again although its result is in the store; may be repeated.
+    #[arg(long, value_name = "NODE")]
+    force: Vec<String>,
+    /// Write events as JSON lines to standard output, in place of the table.
+    #[arg(long)]
+    json: bool,
+    /// Where the page goes (default: `report.html` in the store).
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// What computes.
+    #[arg(long, value_enum, default_value_t = Device::Cpu)]
+    device: Device,
+    /// Make faults happen, for tests; see below.
+    #[arg(long, value_name = "SPEC", env = "ALIGN_INJECT")]
+    inject: Option<String>,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+/// Devices that this build can compute on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Device {
+    /// The processor.
+    Cpu,
+}
+
+/// Reads `30min`, `2 h`, `90s` as seconds.
+fn duration(text: &str) -> Result<f64, String> {
+    let wrong = || format!("found `{text}`, wanted a time such as `30min` or `2h`");
+    let split = text
+        .find(|c: char| c.is_ascii_alphabetic())
+        .ok_or_else(wrong)?;
+    let (number, unit) = text.split_at(split);
+    let number: f64 = number.trim().parse().map_err(|_| wrong())?;
+    let unit = align_schema::unit(unit.trim())
+        .filter(|u| u.dim == align_schema::Dim::Time)
+        .ok_or_else(wrong)?;
+    let seconds = number * unit.scale;
+    if seconds.is_finite() && seconds > 0.0 {
+        Ok(seconds)
+    } else {
+        Err(wrong())
+    }
+}
+
+/// What came out of the runtime.
+struct Ended {
+    statuses: Vec<NodeStatus>,
+    reused: BTreeSet<NodeId>,
+    interrupted: bool,
+}
+
+pub(crate) fn run(args: &RunArgs) -> Exit {
+    let begun = Instant::now();
+    let planned = match host::plan(&args.program) {
+        Ok(planned) => planned,
+        Err(exit) => return exit,
+    };
+    let ended = match drive(args, &planned.plan) {
+        Ok(ended) => ended,
+        Err(exit) => return exit,
+    };
+    let claims = report::claims(&planned.plan, &ended.statuses);
+    let page = args
+        .report
+        .clone()
+        .unwrap_or_else(|| args.store.store.join("report.html"));
+    let written = write_page(
+        &page,
+        args,
+        &planned,
+        &ended,
+        &claims,
+        begun.elapsed().as_secs_f64(),
+    );
+    if !args.json {
+        show(&planned.plan, &ended, &claims);
+        if written {
+            outln(&format!("report: {}", page.display()));
+        }
+    }
+    verdict(args, &ended, &claims)
+}
+
+/// Runs the plan, showing what happens.
+fn drive(args: &RunArgs, plan: &Plan) -> Result<Ended, Exit> {
+    let refuse = |message: &str| {
+        fail(message, None);
+        Exit::Usage
+    };
+    let Some(library) = host::trainer() else {
+        return Err(refuse(
+            "this `align` was built without the feature `exec`: it checks and plans, and cannot train",
+        ));
+    };
+    let store = Store::open(&args.store.store).map_err(|e| refuse(&e.to_string()))?;
+    let interrupt =
+        Interrupt::listen().map_err(|e| refuse(&format!("signals cannot be watched: {e}")))?;
+    if let Some(seconds) = args.budget {
+        let timer = interrupt.clone();
+        std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_secs_f64(seconds));
+            timer.raise();
+        });
+    }
+    let options = options(args, interrupt).map_err(|e| refuse(&e))?;
+    let mut progress = Progress::new(plan.lanes.len() > 1, plan.nodes.iter().map(|n| &n.id));
+    let mut reused = BTreeSet::new();
+    let mut on_event = |event: RunEvent| {
+        if let RunEvent::Finished {
+            status,
+            reused: true,
+        } = &event
+        {
+            reused.insert(status.id.clone());
+        }
+        if args.json {
+            outln(&serde_json::to_string(&event).unwrap_or_default());
+        } else {
+            progress.on(&event);
+        }
+    };
+    let outcome = align_runtime::run(plan, &store, library, &options, &mut on_event);
+    progress.close();
+    let outcome = outcome.map_err(|e| refuse(&e.to_string()))?;
+    Ok(Ended {
+        statuses: outcome.nodes,
+        reused,
+        interrupted: outcome.interrupted,
+    })
+}
+
+fn options(args: &RunArgs, interrupt: Interrupt) -> Result<RunOptions, String> {
+    let mut options = RunOptions {
+        only: args.only.clone(),
+        until: args.until.clone(),
+        force: args.force.clone(),
+        keep_going: args.keep_going,
+        fail_fast: args.fail_fast,
+        interrupt,
+        numeric: host::NUMERIC.to_owned(),
+        ..RunOptions::default()
+    };
+    if let Some(jobs) = args.jobs {
+        options.jobs = jobs as usize;
+    }
+    if let Some(spec) = &args.inject {
+        options.faults = align_runtime::inject::parse(spec)?;
+    }
+    Ok(options)
+}
+
+fn verdict(args: &RunArgs, ended: &Ended, claims: &[report::Claim]) -> Exit {
+    let failed: Vec<&NodeStatus> = ended
+        .statuses
+        .iter()
+        .filter(|s| s.state == NodeState::Failed)
+        .collect();
+    let partial = !args.only.is_empty() || !args.until.is_empty();
+    if ended.interrupted {
+        errln("interrupted: checkpoints are written, the same command goes on from them");
+        Exit::Interrupted
+    } else if !failed.is_empty() {
+        for status in failed {
+            let note = status
+                .note
+                .clone()
+                .unwrap_or_else(|| "it gave up".to_owned());
+            fail(&format!("`{}` failed: {note}", status.id), None);
+        }
+        Exit::NodeFailed
+    } else if claims
+        .iter()
+        .any(|c| c.met == Some(false) || (c.met.is_none() && !partial))
+    {
+        Exit::NotMet
+    } else {
+        Exit::Fine
+    }
+}
+
+/// The table and the claims, on standard output.
+fn show(plan: &Plan, ended: &Ended, claims: &[report::Claim]) {
+    let look = Look::out();
+    let rows = report::rows(plan, &ended.statuses, &ended.reused);
+    for (i, line) in report::text_table(&rows, look.width).iter().enumerate() {
+        outln(&if i == 0 {
+            look.paint(Tone::Bold, line)
+        } else {
+            line.clone()
+        });
+    }
+    if let Some((head, body)) = report::table_of(plan, &ended.statuses) {
+        outln("");
+        for line in report::columns(&head, &body) {
+            outln(&line);
+        }
+    }
+    if !claims.is_empty() {
+        outln("");
+    }
+    for claim in claims {
+        let (sign, tone) = match claim.met {
+            Some(true) => ("✓ expect", Tone::Good),
+            Some(false) => ("✗ expect", Tone::Bad),
+            None => ("? expect", Tone::Warn),
+        };
+        outln(&format!(
+            "{} {}: {}",
+            look.paint(tone, sign),
+            claim.text,
+            claim.found
+        ));
+    }
+}
+
+/// Writes the page; a run is not in vain because of a full disk, so a failure is said and no more.
+fn write_page(
+    path: &Path,
+    args: &RunArgs,
+    planned: &Planned,
+    ended: &Ended,
+    claims: &[report::Claim],
+    seconds: f64,
+) -> bool {
+    let plan = &planned.plan;
+    let drawing = graph::svg(plan, &super::graph::states(&ended.statuses));
+    let facts = [
+        ("align".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+        ("edition".to_owned(), plan.edition.to_string()),
+        (
+            "device".to_owned(),
+            format!("{:?}", args.device).to_lowercase(),
+        ),
+        (
+            "system".to_owned(),
+            format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+        ),
+        (
+            "cores".to_owned(),
+            std::thread::available_parallelism()
+                .map_or(1, usize::from)
+                .to_string(),
+        ),
+        ("store".to_owned(), args.store.store.display().to_string()),
+        ("written".to_owned(), date()),
+    ];
+    let command: Vec<String> = std::env::args().skip(1).map(|a| quoted(&a)).collect();
+    let page = report::render(&report::Page {
+        plan,
+        statuses: &ended.statuses,
+        reused: &ended.reused,
+        claims,
+        graph: Some(&drawing),
+        command: &format!("align {}", command.join(" ")),
+        facts: &facts,
+        program: planned.program.as_deref(),
+        seconds,
+    });
+    match std::fs::write(path, page) {
+        Ok(()) => true,
+        Err(e) => {
+            fail(
+                &format!(
+                    "the report `{}` cannot be written: {}",
+                    path.display(),
+                    host::reason(&e)
+                ),
+                None,
+            );
+            false
+        }
+    }
+}
+
+fn quoted(arg: &str) -> String {
+    if arg.contains([' ', '"', '$', '*', '(']) {
+        format!("'{arg}'")
+    } else {
+        arg.to_owned()
+    }
+}
+
+/// Today as `2026-11-22 20:15 UTC`.
+fn date() -> String {
+    let seconds = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_secs());
+    let (year, month, day) = civil(seconds / 86_400);
+    let minutes = seconds % 86_400 / 60;
+    format!(
+        "{year}-{month:02}-{day:02} {:02}:{:02} UTC",
+        minutes / 60,
+        minutes % 60
+    )
+}
+
+/// Year, month and day of a number of days since 1970-01-01, by counting whole years and months.
+fn civil(mut days: u64) -> (u64, u64, u64) {
+    let leap = |y: u64| y.is_multiple_of(4) && (!y.is_multiple_of(100) || y.is_multiple_of(400));
+    let mut year = 1970;
+    while days >= 365 + u64::from(leap(year)) {
+        days -= 365 + u64::from(leap(year));
+        year += 1;
+    }
+    let february = 28 + u64::from(leap(year));
+    let mut month = 1;
+    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
+        if days < length {
+            break;
+        }
+        days -= length;
+        month += 1;
+    }
+    (year, month, days + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_a_unit() {
+        assert_eq!(duration("30min"), Ok(1800.0));
+        assert_eq!(duration("1.5 h"), Ok(5400.0));
+        for wrong in ["30", "min", "3 steps", "-2h", ""] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn days_are_those_of_the_calendar() {
+        assert_eq!(civil(0), (1970, 1, 1));
+        assert_eq!(civil(59), (1970, 3, 1));
+        assert_eq!(civil(19_782), (2024, 2, 29));
+        assert_eq!(civil(20_779), (2026, 11, 22));
+    }
+
+    #[test]
+    fn arguments_with_blanks_are_quoted() {
+        assert_eq!(quoted("data=a b"), "'data=a b'");
+        assert_eq!(quoted("--jobs"), "--jobs");
+    }
+
+    #[test]
+    fn every_event_has_the_keys_of_its_schema() {
+        use align_plan::{Digest, NodeKind};
+        let id = || NodeId("main/rl".into());
+        let events = [
+            RunEvent::Started {
+                id: id(),
+                kind: NodeKind::Stage,
+                attempt: 1,
+                from_step: 0,
+                total_steps: Some(10),
+            },
+            RunEvent::Progress {
+                id: id(),
+                step: 3,
+                env_steps: 0,
+                rate: 1.0,
+                used: 0.3,
+                left: None,
+                metrics: [("loss".to_owned(), 0.5)].into(),
+                nearest: Some("plateau of score 1/3 evals".into()),
+            },
+            RunEvent::Evaluated {
+                id: id(),
+                step: 5,
+                metrics: [].into(),
+                best: true,
+            },
+            RunEvent::Checkpointed {
+                id: id(),
+                step: 5,
+                digest: Digest("00".into()),
+            },
+            RunEvent::Decision {
+                id: id(),
+                text: "stopped".into(),
+            },
+        ];
+        for event in events {
+            crate::ui::schema::assert_keys("events", &serde_json::to_value(event).unwrap());
+        }
+    }
+}
