@@ -1,4 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 //! The physics against real MuJoCo, and D4RL's reference scores from its own controllers.
 
 use rand::RngExt as _;

@@ -1,4 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 //! Episodes against a planner that knows the way, at several strides; policies in chunks; no dependence on threads or on batches.
 
 use rand_chacha::rand_core::SeedableRng as _;

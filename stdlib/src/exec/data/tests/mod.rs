@@ -1,8 +1,4 @@
-#![expect(
-    clippy::unwrap_used,
-    clippy::float_cmp,
-    reason = "a test fails by panicking, and these numbers are exact"
-)]
+#![expect(clippy::float_cmp, reason = "these numbers are exact")]
 //! Data: arrays and rules, files, jobs, pairs; with a planner and a critic that know the answer.
 
 mod arrays;
