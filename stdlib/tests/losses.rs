@@ -19,6 +19,7 @@ use align_stdlib::losses::diffusion_dpo::exec as dpo;
 use align_stdlib::losses::iql::{Iql, exec as iql};
 use align_stdlib::nets::twin_q::{TwinQ, exec::Critic};
 use burn::prelude::*;
+use rand_chacha::rand_core::SeedableRng as _;
 use safetensors::{Dtype, SafeTensors};
 
 /// Tensors of a fixture as plain numbers.
@@ -107,6 +108,19 @@ fn one(t: Tensor<1>) -> f64 {
 
 /// The policy of the fixtures: 6 numbers (3 actions of 2) given 4, a chain of 20 steps without clipping.
 fn policy() -> Denoiser {
+    denoiser(3, |call| {
+        call(
+            "mlp",
+            vec![("width", Value::Int(16)), ("depth", Value::Int(2))],
+        )
+    })
+}
+
+/// A diffusion model over windows of 2 actions and 4 observations, with a goal.
+fn denoiser(
+    horizon: usize,
+    net: impl Fn(&dyn Fn(&str, Vec<(&str, Value)>) -> Value) -> Value,
+) -> Denoiser {
     let call = |name: &str, args: Vec<(&str, Value)>| {
         let args = args.into_iter().map(|(n, v)| (n.to_owned(), v)).collect();
         Value::Call(Call {
@@ -114,10 +128,7 @@ fn policy() -> Denoiser {
             args,
         })
     };
-    let net = call(
-        "mlp",
-        vec![("width", Value::Int(16)), ("depth", Value::Int(2))],
-    );
+    let net = net(&call);
     let sampler = call(
         "ddpm",
         vec![
@@ -140,11 +151,11 @@ fn policy() -> Denoiser {
     let meta = Meta {
         kind: Kind::Rollouts,
         task: None,
-        horizon: 3,
+        horizon,
         stride: 1,
         normaliser,
         split: Split::default(),
-        goal: None,
+        goal: Some(vec![0.0; 4]),
         source: String::new(),
     };
     let model = Value::Record(vec![("net".into(), net), ("sampler".into(), sampler)]);
@@ -327,4 +338,42 @@ fn iql_and_its_gradient_are_pytorchs() {
         &arch,
         &gradients(&arch, &tracked, (parts.v + parts.q).backward()).unwrap(),
     );
+}
+
+#[test]
+fn given_numbers_have_no_part_in_the_loss() {
+    let d = denoiser(8, |call| {
+        call(
+            "temporal_unet",
+            vec![
+                ("width", Value::Int(8)),
+                ("mults", Value::List(vec![Value::Int(1), Value::Int(2)])),
+            ],
+        )
+    });
+    let (size, width) = (d.size(), d.width());
+    let windows: Vec<f32> = (0..2 * size).map(|i| (i as f32 * 0.37).sin()).collect();
+    let (samples, condition) = d.split(&windows);
+    assert_eq!(d.free(true).1, size - 2 * 4);
+    let rng = &mut rand_chacha::ChaCha8Rng::from_seed([7; 32]);
+    let weights = Weights::fresh(d.arch.clone(), rng);
+    let device = Device::flex();
+    let errors = |noise: Vec<f32>| {
+        let batch = Noised {
+            samples: samples.clone(),
+            condition: condition.clone(),
+            times: vec![3, 17],
+            noise,
+        };
+        numbers(row_errors(&d, &weights.tensors(&device), &batch, &device)).unwrap()
+    };
+    let noise: Vec<f32> = (0..2 * size).map(|i| (i as f32 * 0.91).cos()).collect();
+    let mut other = noise.clone();
+    for row in other.chunks_exact_mut(size) {
+        row[d.act..width].fill(9.0);
+        row[size - d.obs..].fill(-9.0);
+    }
+    assert_eq!(errors(noise.clone()), errors(other.clone()));
+    other[0] = 9.0;
+    assert_ne!(errors(noise), errors(other));
 }

@@ -1,0 +1,517 @@
+//! Do stages learn, resume exactly and refuse what they must?  Short trainings of small networks on collected episodes of a maze.
+
+#![cfg(feature = "exec")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use align_plan::NodeKind;
+use align_runtime_api::{Files, Job, JobError, Library, StepOut, Trainer};
+use align_schema::{Dim, Value};
+use align_stdlib::exec::Exec;
+use align_stdlib::exec::facts::Facts;
+use support::{Store, call, need, quantity};
+
+const TASK: &str = "maze2d-umaze-v1";
+
+fn planner() -> Value {
+    let mults = Value::List(vec![Value::Int(1), Value::Int(2)]);
+    let net = call(
+        "temporal_unet",
+        &[("width", Value::Int(8)), ("mults", mults)],
+    );
+    let sampler = call(
+        "ddim",
+        &[
+            ("train", quantity(8.0, Dim::DenoiseSteps)),
+            ("act", quantity(4.0, Dim::DenoiseSteps)),
+        ],
+    );
+    model(vec![("net", net), ("sampler", sampler)])
+}
+
+fn policy() -> Value {
+    let net = call(
+        "mlp",
+        &[("width", Value::Int(32)), ("depth", Value::Int(2))],
+    );
+    let sampler = call("ddpm", &[("train", quantity(5.0, Dim::DenoiseSteps))]);
+    model(vec![("net", net), ("sampler", sampler)])
+}
+
+fn critic() -> Value {
+    model(vec![("net", call("twin_q", &[("width", Value::Int(32))]))])
+}
+
+fn model(fields: Vec<(&str, Value)>) -> Value {
+    let all = fields.into_iter().chain([
+        ("predict", Value::Name("noise".into())),
+        ("ema", Value::Float(0.9)),
+    ]);
+    Value::Record(all.map(|(n, v)| (n.to_owned(), v)).collect())
+}
+
+/// A store with collected episodes under `rollouts`.
+fn collected(name: &str, horizon: f64, stride: f64) -> Store {
+    let store = Store::new(name);
+    let by = Value::Name("waypoint".into());
+    let source = call(
+        "collect",
+        &[
+            ("task", Value::Str(TASK.into())),
+            ("by", by),
+            ("episodes", Value::Int(12)),
+        ],
+    );
+    let fields = [
+        ("source", source),
+        ("horizon", quantity(horizon, Dim::Steps)),
+        ("stride", quantity(stride, Dim::Steps)),
+    ];
+    let job = store.job(NodeKind::Dataset, "rollouts", &fields, &[]);
+    store.put(
+        "rollouts",
+        &Exec.dataset(&job, &mut |_, _| {}).unwrap().files,
+    );
+    store
+}
+
+fn stage(
+    store: &Store,
+    name: &str,
+    model: Value,
+    loss: Value,
+    lr: f64,
+    needs: &[(&str, &str)],
+) -> Job {
+    let fields = [
+        ("model", model),
+        ("loss", loss),
+        ("optim", call("adamw", &[("lr", Value::Float(lr))])),
+        ("batch", Value::Int(16)),
+        ("clip_norm", Value::Float(1.0)),
+    ];
+    store.job(NodeKind::Stage, name, &fields, needs)
+}
+
+fn run(trainer: &mut dyn Trainer, steps: std::ops::Range<u64>) -> Vec<StepOut> {
+    steps.map(|s| trainer.step(s, true).unwrap()).collect()
+}
+
+fn metric(out: &StepOut, name: &str) -> f64 {
+    out.metrics
+        .iter()
+        .find(|(n, _)| n == name)
+        .unwrap_or_else(|| panic!("no `{name}`"))
+        .1
+}
+
+/// Trains a short while and keeps the result.
+fn trained(store: &Store, name: &str, job: &Job, steps: u64) -> Files {
+    let mut trainer = Exec.trainer(job).unwrap();
+    run(&mut *trainer, 0..steps);
+    let files = trainer.save().unwrap();
+    store.put(name, &files);
+    files
+}
+
+fn facts(files: &Files) -> Facts {
+    let state: align_stdlib::exec::facts::State =
+        serde_json::from_slice(&files["state.json"]).unwrap();
+    state.facts
+}
+
+/// A resumed run gives the bytes of an unbroken one, and evaluating changes nothing.
+fn assert_resumes(store: &Store, job: &Job) {
+    let mut whole = Exec.trainer(job).unwrap();
+    run(&mut *whole, 0..2);
+    whole.evaluate(1, 2).unwrap();
+    run(&mut *whole, 2..4);
+    let mut first = Exec.trainer(job).unwrap();
+    run(&mut *first, 0..2);
+    let kept = store.put("kept", &first.save().unwrap());
+    let mut second = Exec.trainer(job).unwrap();
+    run(&mut *second, 0..1);
+    second.load(&kept).unwrap();
+    run(&mut *second, 2..4);
+    let (a, b) = (whole.save().unwrap(), second.save().unwrap());
+    assert_eq!(a.keys().collect::<Vec<_>>(), b.keys().collect::<Vec<_>>());
+    for (name, bytes) in &a {
+        assert!(
+            bytes == &b[name],
+            "`{name}` of `{}` differs after a resume",
+            job.node.name
+        );
+    }
+}
+
+#[test]
+fn denoising_lowers_the_held_out_loss_and_resumes_exactly() {
+    let store = collected("denoise", 8.0, 4.0);
+    let job = stage(
+        &store,
+        "pretrain",
+        planner(),
+        call("denoise", &[]),
+        3e-3,
+        &[("data", "rollouts")],
+    );
+    let mut trainer = Exec.trainer(&job).unwrap();
+    let before = trainer.evaluate(1, 2).unwrap();
+    let outs = run(&mut *trainer, 0..60);
+    let after = trainer.evaluate(2, 2).unwrap();
+    assert!(
+        after.metrics["valid.loss"] < 0.9 * before.metrics["valid.loss"],
+        "{before:?} {after:?}"
+    );
+    assert!(after.metrics.contains_key("score") && after.episodes.len() == 2);
+    assert!(metric(&outs[59], "grad_norm") > 0.0 && outs[0].samples == 16);
+    assert_resumes(&store, &job);
+}
+
+#[test]
+fn the_scaling_of_the_first_data_stays_with_the_model() {
+    let store = collected("scaling", 8.0, 4.0);
+    let job = stage(
+        &store,
+        "pretrain",
+        planner(),
+        call("denoise", &[]),
+        1e-3,
+        &[("data", "rollouts")],
+    );
+    let first = trained(&store, "pretrain", &job, 2);
+    // Data with another scaling of its own: a second collection.
+    let other = collected("scaling-other", 8.0, 4.0);
+    let source = call(
+        "collect",
+        &[
+            ("task", Value::Str(TASK.into())),
+            ("by", Value::Name("uniform".into())),
+            ("episodes", Value::Int(4)),
+        ],
+    );
+    let fields = [
+        ("source", source),
+        ("horizon", quantity(8.0, Dim::Steps)),
+        ("stride", quantity(4.0, Dim::Steps)),
+    ];
+    let data = Exec
+        .dataset(
+            &other.job(NodeKind::Dataset, "other", &fields, &[]),
+            &mut |_, _| {},
+        )
+        .unwrap();
+    store.put("other", &data.files);
+    let needs = [("data", "other"), ("from", "pretrain")];
+    let job = stage(
+        &store,
+        "tuned",
+        planner(),
+        call("denoise", &[]),
+        1e-3,
+        &needs,
+    );
+    let second = trained(&store, "tuned", &job, 2);
+    assert_eq!(
+        facts(&first).meta.normaliser,
+        facts(&second).meta.normaliser
+    );
+}
+
+#[test]
+fn a_stage_begins_with_the_weights_that_were_judged() {
+    let store = collected("start", 8.0, 4.0);
+    let job = stage(
+        &store,
+        "pretrain",
+        planner(),
+        call("denoise", &[]),
+        1e-3,
+        &[("data", "rollouts")],
+    );
+    let first = trained(&store, "pretrain", &job, 5);
+    assert_ne!(first["model.safetensors"], first["ema.safetensors"]);
+    let needs = [("data", "rollouts"), ("from", "pretrain")];
+    let job = stage(
+        &store,
+        "next",
+        planner(),
+        call("denoise", &[]),
+        1e-3,
+        &needs,
+    );
+    let start = Exec.trainer(&job).unwrap().save().unwrap();
+    assert_eq!(start["model.safetensors"], first["ema.safetensors"]);
+}
+
+#[test]
+fn numbers_that_are_not_finite_stop_the_step_before_the_weights_move() {
+    let store = collected("nan", 8.0, 4.0);
+    let job = stage(
+        &store,
+        "pretrain",
+        planner(),
+        call("denoise", &[]),
+        0.99,
+        &[("data", "rollouts")],
+    );
+    let mut trainer = Exec.trainer(&job).unwrap();
+    run(&mut *trainer, 0..1);
+    let mut files = trainer.save().unwrap();
+    // A checkpoint that holds an infinity stands for any cause.
+    let weights = files.get_mut("model.safetensors").unwrap();
+    let end = weights.len();
+    weights[end - 4..].copy_from_slice(&f32::INFINITY.to_le_bytes());
+    trainer.load(&store.put("broken", &files)).unwrap();
+    match trainer.step(1, true) {
+        Err(JobError::NonFinite { step: 1, .. }) => {}
+        other => panic!("{other:?}"),
+    }
+    assert!(
+        trainer.save().is_err(),
+        "weights that are not finite were saved"
+    );
+}
+
+#[test]
+fn a_critic_learns_values_of_the_size_of_returns_and_resumes_exactly() {
+    let store = collected("iql", 8.0, 4.0);
+    let loss = call(
+        "iql",
+        &[("backup", Value::Int(30)), ("tau", Value::Float(0.05))],
+    );
+    let job = stage(
+        &store,
+        "value",
+        critic(),
+        loss,
+        3e-3,
+        &[("data", "rollouts")],
+    );
+    let mut trainer = Exec.trainer(&job).unwrap();
+    let before = trainer.evaluate(1, 0).unwrap().metrics;
+    run(&mut *trainer, 0..300);
+    let after = trainer.evaluate(2, 0).unwrap().metrics;
+    assert!(
+        after["valid.loss"] < before["valid.loss"],
+        "{before:?} {after:?}"
+    );
+    // The maze pays at most 1 a step: no state is worth more than 100 at a discount of 0.99.
+    assert!(after["q"] > 0.5 && after["q"] < 100.0, "{after:?}");
+    assert_resumes(&store, &job);
+}
+
+#[test]
+fn reinforcement_starts_at_its_reference_and_resumes_exactly() {
+    let store = collected("ppo", 8.0, 16.0);
+    let job = stage(
+        &store,
+        "pretrain",
+        planner(),
+        call("denoise", &[]),
+        3e-3,
+        &[("data", "rollouts")],
+    );
+    trained(&store, "pretrain", &job, 20);
+    let job = stage(
+        &store,
+        "value",
+        critic(),
+        call("iql", &[]),
+        3e-3,
+        &[("data", "rollouts")],
+    );
+    trained(&store, "value", &job, 5);
+    let needs = [
+        ("data", "rollouts"),
+        ("from", "pretrain"),
+        ("loss.critic", "value"),
+        ("loss.reference", "pretrain"),
+    ];
+    for name in ["ppo", "reinforce"] {
+        let shared = [
+            ("critic", need(2)),
+            ("reference", need(3)),
+            ("kl", Value::Float(0.1)),
+            ("plans", Value::Int(8)),
+        ];
+        let mut job = stage(&store, name, planner(), call(name, &shared), 1e-4, &needs);
+        // One minibatch: every ratio of its only pass is 1.
+        if let Some(Value::Call(loss)) = job.node.fields.get_mut("loss").map(|f| &mut f.value) {
+            loss.args
+                .iter_mut()
+                .filter(|(n, _)| n == "epochs")
+                .for_each(|(_, v)| *v = Value::Int(1));
+        }
+        job.node.fields.get_mut("batch").unwrap().value = Value::Int(1000);
+        let mut trainer = Exec.trainer(&job).unwrap();
+        let out = trainer.step(0, true).unwrap();
+        assert!(metric(&out, "kl") < 1e-6, "{out:?}");
+        if name == "ppo" {
+            assert!(metric(&out, "clip_fraction") == 0.0, "{out:?}");
+        }
+        assert!(
+            metric(&out, "grad_norm") > 0.0 && out.env_steps == 8 * 300,
+            "{out:?}"
+        );
+        let later = trainer.step(1, true).unwrap();
+        assert!(metric(&later, "kl") > 0.0, "{later:?}");
+        assert_resumes(&store, &job);
+    }
+}
+
+#[test]
+fn a_policy_acts_in_a_closed_loop_and_is_reinforced() {
+    let store = collected("policy", 8.0, 1.0);
+    let job = stage(
+        &store,
+        "clone",
+        policy(),
+        call("denoise", &[]),
+        3e-3,
+        &[("data", "rollouts")],
+    );
+    trained(&store, "clone", &job, 10);
+    let needs = [("data", "rollouts"), ("from", "clone")];
+    let job = stage(
+        &store,
+        "tuned",
+        policy(),
+        call(
+            "ppo",
+            &[("plans", Value::Int(2)), ("epochs", Value::Int(1))],
+        ),
+        1e-4,
+        &needs,
+    );
+    let mut trainer = Exec.trainer(&job).unwrap();
+    let out = trainer.step(0, true).unwrap();
+    // 38 chunks of 8 steps in each episode of 300, 5 steps of the chain in each.
+    assert_eq!((out.env_steps, out.samples), (600, 2 * 38 * 5));
+}
+
+#[test]
+fn preferences_start_at_log_two_and_separate_the_pairs() {
+    let store = collected("dpo", 8.0, 16.0);
+    let job = stage(
+        &store,
+        "pretrain",
+        planner(),
+        call("denoise", &[]),
+        3e-3,
+        &[("data", "rollouts")],
+    );
+    trained(&store, "pretrain", &job, 40);
+    let prefer = call("by_return", &[("margin", quantity(0.0, Dim::Share))]);
+    let fields = [("prefer", prefer), ("count", quantity(40.0, Dim::Pairs))];
+    let job = store.job(NodeKind::Dataset, "pairs", &fields, &[("from", "pretrain")]);
+    store.put("pairs", &Exec.dataset(&job, &mut |_, _| {}).unwrap().files);
+    let needs = [
+        ("data", "pairs"),
+        ("from", "pretrain"),
+        ("loss.reference", "pretrain"),
+    ];
+    let loss = call(
+        "diffusion_dpo",
+        &[("beta", Value::Float(50.0)), ("reference", need(2))],
+    );
+    let job = stage(&store, "dpo", planner(), loss, 1e-3, &needs);
+    let mut trainer = Exec.trainer(&job).unwrap();
+    let before = trainer.evaluate(1, 0).unwrap().metrics;
+    assert!(
+        (before["valid.loss"] - std::f64::consts::LN_2).abs() < 1e-6,
+        "{before:?}"
+    );
+    assert!(
+        (before["valid.preferred"] - 0.5).abs() < 1e-12,
+        "{before:?}"
+    );
+    let outs = run(&mut *trainer, 0..40);
+    assert!((metric(&outs[0], "loss") - std::f64::consts::LN_2).abs() < 1e-6);
+    let last: f64 = outs[30..].iter().map(|o| metric(o, "margin")).sum();
+    assert!(last > 0.0, "the winners did not gain on the losers");
+    assert_resumes(&store, &job);
+}
+
+#[test]
+fn a_cascade_refines_and_picks_and_keeps_the_last_member() {
+    let store = collected("cascade", 8.0, 16.0);
+    let job = stage(
+        &store,
+        "pretrain",
+        planner(),
+        call("denoise", &[]),
+        3e-3,
+        &[("data", "rollouts")],
+    );
+    trained(&store, "pretrain", &job, 5);
+    let weighted = stage(
+        &store,
+        "second",
+        planner(),
+        call("weighted", &[]),
+        1e-3,
+        &[("data", "rollouts"), ("from", "pretrain")],
+    );
+    let second = trained(&store, "second", &weighted, 5);
+    let value = stage(
+        &store,
+        "value",
+        critic(),
+        call("iql", &[]),
+        3e-3,
+        &[("data", "rollouts")],
+    );
+    trained(&store, "value", &value, 5);
+    let fields = [
+        ("join", call("refine", &[])),
+        (
+            "pick",
+            call("best_of", &[("n", Value::Int(3)), ("critic", need(2))]),
+        ),
+    ];
+    let needs = [
+        ("member.0", "pretrain"),
+        ("member.1", "second"),
+        ("pick.critic", "value"),
+    ];
+    let job = store.job(NodeKind::Cascade, "controller", &fields, &needs);
+    let made = Exec.cascade(&job, &mut |_, _| {}).unwrap();
+    let evaluation = made.evaluation.unwrap();
+    assert_eq!(evaluation.episodes.len(), 4);
+    assert_eq!(made.files["ema.safetensors"], second["ema.safetensors"]);
+    let again = Exec
+        .cascade(&job, &mut |_, _| {})
+        .unwrap()
+        .evaluation
+        .unwrap();
+    assert_eq!(evaluation, again);
+}
+
+#[test]
+fn a_checkpoint_of_another_network_is_refused_by_name() {
+    let store = collected("refused", 8.0, 4.0);
+    let job = stage(
+        &store,
+        "clone",
+        policy(),
+        call("denoise", &[]),
+        1e-3,
+        &[("data", "rollouts")],
+    );
+    trained(&store, "clone", &job, 1);
+    let needs = [("data", "rollouts"), ("from", "clone")];
+    let job = stage(
+        &store,
+        "next",
+        planner(),
+        call("denoise", &[]),
+        1e-3,
+        &needs,
+    );
+    match Exec.trainer(&job).map(|_| ()) {
+        Err(JobError::Data(text)) => assert!(text.contains("ema.safetensors"), "{text}"),
+        other => panic!("{other:?}"),
+    }
+}
