@@ -40,21 +40,18 @@ fn temporary(tmp: &Path) -> PathBuf {
     tmp.join(format!("{}-{n}", std::process::id()))
 }
 
-fn write_temporary(tmp: &Path, bytes: &[u8], durable: bool) -> io::Result<PathBuf> {
+fn write_temporary(tmp: &Path, bytes: &[u8]) -> io::Result<(PathBuf, File)> {
     let path = temporary(tmp);
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .open(&path)?;
-    let written = file
-        .write_all(bytes)
-        .and_then(|()| if durable { file.sync_all() } else { Ok(()) });
-    if let Err(e) = written {
+    if let Err(e) = file.write_all(bytes) {
         // The file is useless now; that it may stay behind is harmless.
         let _ = fs::remove_file(&path);
         return Err(e);
     }
-    Ok(path)
+    Ok((path, file))
 }
 
 /// Puts files in place so that each is there whole or not at all, and durable when this returns.
@@ -62,9 +59,13 @@ pub fn publish(tmp: &Path, files: &[(PathBuf, &[u8])]) -> io::Result<()> {
     let mut folders: Vec<&Path> = Vec::new();
     let mut moves = Vec::with_capacity(files.len());
     for (path, bytes) in files {
-        moves.push((write_temporary(tmp, bytes, true)?, path));
+        moves.push((write_temporary(tmp, bytes)?, path));
     }
-    for (from, to) in moves {
+    // All are written before the first is waited for: the disk takes them together.
+    for ((_, file), _) in &moves {
+        file.sync_all()?;
+    }
+    for ((from, _), to) in moves {
         fs::rename(from, to)?;
         if let Some(parent) = to.parent()
             && !folders.contains(&parent)
@@ -80,7 +81,7 @@ pub fn publish(tmp: &Path, files: &[(PathBuf, &[u8])]) -> io::Result<()> {
 
 /// Puts a file in place whole, without waiting for the disk: for what can be made again.
 pub fn place(tmp: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let from = write_temporary(tmp, bytes, false)?;
+    let (from, _) = write_temporary(tmp, bytes)?;
     fs::rename(from, path)
 }
 
@@ -115,6 +116,14 @@ pub fn sign_lock(file: &mut File, text: &str) -> io::Result<()> {
 /// A plain file for a child's error output.
 pub fn create(path: &Path) -> io::Result<File> {
     File::create(path)
+}
+
+/// Marks a file as used now.
+pub fn touch(path: &Path) -> io::Result<()> {
+    OpenOptions::new()
+        .append(true)
+        .open(path)?
+        .set_modified(std::time::SystemTime::now())
 }
 
 /// Removes a file; that it is gone already is fine.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use align_plan::{FailScope, NodeId, NodeKind, Plan, VERSION};
+use align_plan::{FailScope, Key, NodeId, NodeKind, Plan, VERSION};
 use align_runtime_api::{Library, NodeState, NodeStatus, RunEvent};
 
 use crate::board::{Board, How, Look, Settled, Start, Work};
@@ -21,6 +21,9 @@ use crate::inject::Fault;
 use crate::store::{Store, StoreError};
 use crate::words::label;
 use watch::Running;
+
+/// Time between two looks for needless checkpoints.
+const SWEEP: Duration = Duration::from_secs(20);
 
 /// Counts requests to stop; the first asks for checkpoints, the second stops at once.
 #[derive(Clone, Debug, Default)]
@@ -194,6 +197,9 @@ struct Driver<'a> {
     healed: BTreeSet<usize>,
     stopping: usize,
     started: usize,
+    /// Stages that ended in this run: their checkpoints may have become needless.
+    ended: Vec<Key>,
+    swept: Instant,
     changed: bool,
 }
 
@@ -239,6 +245,8 @@ pub fn run(
         healed: BTreeSet::new(),
         stopping: 0,
         started: 0,
+        ended: Vec::new(),
+        swept: begun,
         changed: true,
     };
     driver.work()?;
@@ -337,9 +345,23 @@ impl Driver<'_> {
             }
             let idle = self.running.is_empty() && self.orphans.is_empty();
             if idle && (self.delayed.is_empty() || self.stopping > 0) {
+                self.sweep(Duration::ZERO);
                 return Ok(());
             }
+            self.sweep(SWEEP);
             std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Removes checkpoints that nothing needs any more, not more often than every so long.
+    fn sweep(&mut self, pause: Duration) {
+        if !self.ended.is_empty() && self.swept.elapsed() >= pause {
+            let alone = self.running.is_empty() && self.orphans.is_empty();
+            self.store.collect(&self.ended, !alone);
+            self.swept = Instant::now();
+            if alone {
+                self.ended.clear();
+            }
         }
     }
 
@@ -429,6 +451,9 @@ impl Driver<'_> {
             self.decision(i, format!("{} is skipped: {note}", label(node)));
         }
         let reused = settled.reused && settled.done.is_some();
+        if fresh && node.kind == NodeKind::Stage {
+            self.ended.extend(settled.key.clone());
+        }
         if let Some(key) = &settled.key {
             // Only for explaining later misses.
             let _ = self.store.name(&self.plan.file, &node.id.0, &key.0.0);

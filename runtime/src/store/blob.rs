@@ -6,7 +6,6 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use align_plan::Digest;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Store, StoreError};
@@ -29,8 +28,7 @@ pub fn digest_file(path: &Path) -> io::Result<Digest> {
 impl Store {
     /// Where the blob of a digest lies.
     pub fn blob(&self, digest: &Digest) -> PathBuf {
-        let (head, rest) = digest.0.split_at_checked(2).unwrap_or(("", &digest.0));
-        self.root().join("blobs").join(head).join(rest)
+        self.root().join("blobs").join(&digest.0)
     }
 
     /// Puts files in; all are durable when it returns.  What is there already is checked, not written again.
@@ -38,37 +36,34 @@ impl Store {
         &self,
         files: &BTreeMap<String, Vec<u8>>,
     ) -> Result<BTreeMap<String, Digest>, StoreError> {
-        let mut digests = BTreeMap::new();
+        Ok(self.put_with(files, |_| None)?.0)
+    }
+
+    /// Puts files in together with one more that is made from their digests, such as a manifest.
+    pub fn put_with(
+        &self,
+        files: &BTreeMap<String, Vec<u8>>,
+        more: impl FnOnce(&BTreeMap<String, Digest>) -> Option<Vec<u8>>,
+    ) -> Result<(BTreeMap<String, Digest>, Option<Digest>), StoreError> {
+        let digests: BTreeMap<String, Digest> = files
+            .iter()
+            .map(|(name, bytes)| (name.clone(), Digest::of(bytes)))
+            .collect();
+        let more = more(&digests).map(|bytes| (Digest::of(&bytes), bytes));
+        let pairs = digests.values().zip(files.values());
+        let extra = more.iter().map(|(digest, bytes)| (digest, bytes));
         let mut missing: Vec<(PathBuf, &[u8])> = Vec::new();
-        for (name, bytes) in files {
-            let digest = Digest::of(bytes);
-            let path = self.blob(&digest);
-            let there = digest_file(&path).is_ok_and(|d| d == digest);
+        for (digest, bytes) in pairs.chain(extra) {
+            let path = self.blob(digest);
+            // The touch tells a collector that someone counts on it.
+            let there =
+                digest_file(&path).is_ok_and(|d| d == *digest) && disk::touch(&path).is_ok();
             if !there && !missing.iter().any(|(p, _)| *p == path) {
                 missing.push((path, bytes));
             }
-            digests.insert(name.clone(), digest);
-        }
-        for (path, _) in &missing {
-            if let Some(folder) = path.parent()
-                && !folder.exists()
-            {
-                disk::make_dirs(folder).map_err(|e| StoreError::io(folder, e))?;
-                let blobs = self.root().join("blobs");
-                disk::sync_dir(&blobs).map_err(|e| StoreError::io(&blobs, e))?;
-            }
         }
         disk::publish(&self.tmp(), &missing).map_err(|e| StoreError::io(self.root(), e))?;
-        Ok(digests)
-    }
-
-    /// Puts a record in as JSON.
-    pub fn put_record<T: Serialize>(&self, record: &T) -> Result<Digest, StoreError> {
-        let bytes = serde_json::to_vec(record)
-            .map_err(|e| StoreError::io(self.root(), io::Error::other(e)))?;
-        let digest = Digest::of(&bytes);
-        self.put(&BTreeMap::from([(String::new(), bytes)]))?;
-        Ok(digest)
+        Ok((digests, more.map(|m| m.0)))
     }
 
     /// Reads a blob and checks it.

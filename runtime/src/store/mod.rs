@@ -3,7 +3,7 @@
 //! ```text
 //! format                    version of this layout
 //! driver.lock               held (flock) by the run that is at work
-//! blobs/ab/cdef...          a file by its BLAKE3
+//! blobs/<digest>            a file by its BLAKE3
 //! names/<digest>            newest key of a node, by its name, so that a miss can be explained
 //! sources.json              digests of files outside, by size and time, so that they are not read again
 //! nodes/<key>/node.json     the node as planned
@@ -16,6 +16,7 @@
 //! It decides nothing: it says what is there and puts things there.
 
 mod blob;
+mod collect;
 pub mod journal;
 mod node;
 

@@ -2,6 +2,7 @@
 //!
 //! Whatever enters a checkpoint is a function of the key, the fields and the events; the wall clock only enters the journal.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use align_plan::{EventKind, Node};
@@ -405,7 +406,6 @@ impl Run<'_, '_> {
     /// Writes a checkpoint.  `extra`: no cadence asked for it; `look`: an evaluation that is not in the history.
     fn checkpoint(&mut self, extra: bool, best: bool, look: Option<&Look>) -> Result<Output, Halt> {
         let files = self.trainer.save().map_err(|e| self.fail(&e))?;
-        let files = self.desk.store.put(&files)?;
         let (metrics, episodes) = match look {
             Some((point, episodes)) => (point.metrics.clone(), episodes.clone()),
             None => (
@@ -417,16 +417,24 @@ impl Run<'_, '_> {
                 self.p.episodes.clone(),
             ),
         };
-        let manifest = Manifest {
+        let mut manifest = Manifest {
             version: Manifest::VERSION,
-            digest: content(&files),
-            files,
+            digest: content(&BTreeMap::new()),
+            files: BTreeMap::new(),
             metrics,
             episodes,
             extra,
             progress: self.p.clone(),
         };
-        let id = self.desk.store.put_record(&manifest)?;
+        let (_, id) = self.desk.store.put_with(&files, |digests| {
+            manifest.files.clone_from(digests);
+            manifest.digest = content(digests);
+            serde_json::to_vec(&manifest).ok()
+        })?;
+        let Some(id) = id else {
+            let detail = "the state of the stage cannot be written down".into();
+            return Err(Halt::Event(event("crash", detail, self.p.at.step)));
+        };
         let output = output_of(&manifest, &id);
         let seconds = self.trained();
         self.desk.journal.append(&Entry::Kept {

@@ -14,6 +14,7 @@ pub fn all() -> Vec<Trial> {
     vec![
         trial("pipeline_runs_and_is_reused", pipeline),
         trial("sequence_stops_by_its_rule", sequence_stops),
+        trial("checkpoints_that_nothing_needs_are_removed", garbage),
         trial("equal_runs_give_equal_checkpoints", equal_runs),
         trial("larger_budget_equals_one_from_the_start", extension),
         trial("smaller_budget_and_stricter_rule_cut_back", cut_back),
@@ -118,6 +119,24 @@ fn sequence_stops() -> Test {
     )?;
     let again = bench.run(&plan)?;
     same("started again", again.outcome.started, 0)
+}
+
+fn garbage() -> Test {
+    let bench = Bench::new()?;
+    let ran = bench.run(&stages(stage("fit").every(10, 10)))?;
+    // 40 checkpoints of three files were made; the newest two and the best stay, and the dataset.
+    let kept = bench.files("/blobs/").len();
+    check((7..=10).contains(&kept), format!("{kept} files"))?;
+    let fit = ran.node("fit")?;
+    check(fit.history["score"].len() == 41, "all evaluations")?;
+    // What stays is enough to go on from.
+    let longer = bench.run(&stages(stage("fit").every(10, 10).budget(450)))?;
+    let whole = Bench::new()?.run(&stages(stage("fit").every(10, 10).budget(450)))?;
+    same(
+        "outputs",
+        &longer.node("fit")?.outputs,
+        &whole.node("fit")?.outputs,
+    )
 }
 
 fn equal_runs() -> Test {
