@@ -180,6 +180,7 @@ struct Delayed {
 struct Driver<'a> {
     plan: &'a Plan,
     store: &'a Store,
+    library: &'a dyn Library,
     options: &'a RunOptions,
     board: Board<'a>,
     on_event: &'a mut dyn FnMut(RunEvent),
@@ -200,6 +201,8 @@ struct Driver<'a> {
     /// Stages that ended in this run: their checkpoints may have become needless.
     ended: Vec<Key>,
     swept: Instant,
+    /// Whether it was asked that everything can be made.
+    asked: bool,
     changed: bool,
 }
 
@@ -231,6 +234,7 @@ pub fn run(
     let mut driver = Driver {
         plan,
         store,
+        library,
         options,
         board: Board::new(plan, store, library, &options.numeric),
         on_event,
@@ -247,6 +251,7 @@ pub fn run(
         started: 0,
         ended: Vec::new(),
         swept: begun,
+        asked: false,
         changed: true,
     };
     driver.work()?;

@@ -5,12 +5,12 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use align_plan::{Need, Node};
-use align_runtime_api::{Input, Job, RunEvent};
+use align_runtime_api::{Input, Job, NodeState, RunEvent};
 use align_schema::{Dim, Port};
 
 use super::watch::Running;
 use super::{Driver, RunError};
-use crate::board::{How, Start, Work, settle};
+use crate::board::{Board, How, Look, Settled, Start, Work, settle};
 use crate::inject::striking;
 use crate::keys::course;
 use crate::record::{Assignment, Done, Logged, Turn};
@@ -20,11 +20,64 @@ use crate::words::{label, steps};
 use crate::{disk, worker};
 
 impl Driver<'_> {
+    /// Before the first start: whether everything that would run can be made at all.  What cannot has failed, and nothing starts.
+    fn preflight(&mut self) -> bool {
+        if std::mem::replace(&mut self.asked, true) {
+            return true;
+        }
+        let mut board = Board::new(self.plan, self.store, self.library, &self.options.numeric);
+        let mut bad = Vec::new();
+        for (i, node) in self.plan.nodes.iter().enumerate() {
+            if !self.wanted.get(i).copied().unwrap_or(true) {
+                continue;
+            }
+            match board.look(i, self.forced.contains(&i)) {
+                Look::Settled(settled) => {
+                    if settled.state == NodeState::Failed {
+                        bad.push((i, settled.note.clone().unwrap_or_default()));
+                    }
+                    if let Some(slot) = board.settled.get_mut(i) {
+                        *slot = Some(*settled);
+                    }
+                }
+                Look::Work(work) if matches!(work.how, How::Busy(_) | How::Cut(..)) => {}
+                Look::Work(_) | Look::Wait(_) => {
+                    if let Err(note) = self.library.preflight(node) {
+                        bad.push((i, note));
+                    }
+                }
+            }
+        }
+        let Some(first) = bad.first().and_then(|b| self.plan.nodes.get(b.0)) else {
+            return true;
+        };
+        self.all_dead = Some(format!(
+            "nothing was started, for `{}` cannot be made",
+            label(first)
+        ));
+        for (i, note) in bad {
+            self.settle(
+                i,
+                Settled {
+                    done: None,
+                    state: NodeState::Failed,
+                    note: Some(note),
+                    reused: false,
+                    key: None,
+                },
+            );
+        }
+        false
+    }
+
     /// Does what a node needs next, if there is room.
     pub(super) fn begin(&mut self, i: usize, mut work: Box<Work>) -> Result<(), RunError> {
         let Some(node) = self.plan.nodes.get(i) else {
             return Ok(());
         };
+        if !matches!(work.how, How::Busy(_) | How::Cut(..)) && !self.preflight() {
+            return Ok(());
+        }
         let room = self.running.len() < self.options.jobs.max(1);
         let how = std::mem::replace(&mut work.how, How::Fresh);
         match how {

@@ -29,6 +29,10 @@ pub fn all() -> Vec<Trial> {
         trial("torn_journal_is_no_obstacle", torn),
         trial("damaged_checkpoint_is_passed_over", damaged_checkpoint),
         trial("damaged_input_is_made_again", damaged_input),
+        trial(
+            "what_cannot_be_made_is_found_before_anything_starts",
+            impossible,
+        ),
         trial("clock_budget_is_marked", clock),
     ]
 }
@@ -466,6 +470,31 @@ fn damaged_input() -> Test {
     check(text.contains("damaged"), &text)?;
     same(&ran.explain(), ran.outcome.exit_code(), 0)?;
     same("made again", &ran.node("rows")?.outputs["data"], &digest)
+}
+
+fn impossible() -> Test {
+    let bench = Bench::new()?;
+    let nodes = |extra: Option<align_plan::Node>| {
+        let all = [data("rows", 64), stage("fit")].into_iter().chain(extra);
+        plan(all.collect())
+    };
+    let late = data("late", 8)
+        .need("from", "fit", align_schema::Port::Best)
+        .field("impossible", Value::Bool(true), Effect::Identity);
+    let ran = bench.run(&nodes(Some(late.clone())))?;
+    same("exit", ran.outcome.exit_code(), 3)?;
+    same("started", ran.outcome.started, 0)?;
+    same(
+        "late",
+        ran.node("late")?.note.as_deref(),
+        Some("this data is of the wrong shape"),
+    )?;
+    same("rows", ran.node("rows")?.state, NodeState::Skipped)?;
+    // What the store has is still shown.
+    bench.run(&nodes(None))?;
+    let again = bench.run(&nodes(Some(late)))?;
+    same("fit", again.node("fit")?.state, NodeState::Done)?;
+    same("late", again.node("late")?.state, NodeState::Failed)
 }
 
 fn clock() -> Test {

@@ -209,6 +209,13 @@ impl Library for Toy {
         vec![(format!("{:?}", node.kind), 1)]
     }
 
+    fn preflight(&self, node: &Node) -> Result<(), String> {
+        match node.value("impossible") {
+            Some(_) => Err("this data is of the wrong shape".into()),
+            None => Ok(()),
+        }
+    }
+
     fn sources(&self, node: &Node) -> Vec<PathBuf> {
         match node.value("file") {
             Some(align_schema::Value::Str(path)) => vec![path.into()],
