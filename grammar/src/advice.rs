@@ -6,8 +6,8 @@
 use crate::ast::SyntaxError;
 use crate::lex::{self, Kind, Token};
 use crate::map::Map;
-use crate::pairs::{Failure, Rule};
 use crate::recover::Fragment;
+use crate::tree::{Failure, Rule};
 use crate::words::{describe, expected};
 
 /// An explanation, in bytes of the fragment.

@@ -3,7 +3,7 @@
 use crate::EDITION;
 use crate::ast::{Arm, Block, File, Item, ItemKind, Span, Stmt, StmtKind, SyntaxError};
 use crate::map::Map;
-use crate::pairs::Failure;
+use crate::tree::Failure;
 use crate::words;
 
 /// The message for a text that pest gave up on.

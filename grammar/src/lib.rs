@@ -16,8 +16,8 @@ mod lower_expr;
 mod map;
 mod mistakes;
 mod openings;
-mod pairs;
 mod recover;
+mod tree;
 mod words;
 
 use ast::{File, Span, SyntaxError};
@@ -40,7 +40,7 @@ pub fn parse(text: &str) -> Parse {
     let tokens = lex::lex(text);
     let prepared = brackets::prepare(text, &tokens);
     let mut errors = prepared.errors;
-    let mut file = match pairs::run(pairs::Rule::file, &prepared.text) {
+    let mut file = match tree::run(tree::Rule::file, &prepared.text) {
         Ok(arena) => lower::Lower {
             text: &prepared.text,
             arena: &arena,

@@ -7,7 +7,7 @@ use rowan::{GreenNodeBuilder, Language};
 use crate::brackets;
 use crate::lex::{self, Kind, Token};
 use crate::map::Map;
-use crate::pairs::{self, Arena, Id, Rule};
+use crate::tree::{self, Arena, Id, Rule};
 
 /// Declares the kinds once, with the list that turns a number back into a kind.
 macro_rules! kinds {
@@ -171,7 +171,7 @@ pub fn tree(text: &str) -> SyntaxNode {
         green: GreenNodeBuilder::new(),
     };
     builder.green.start_node(raw(SyntaxKind::File));
-    if let Ok(arena) = pairs::run(Rule::file, &prepared.text) {
+    if let Ok(arena) = tree::run(Rule::file, &prepared.text) {
         for &id in arena.roots() {
             builder.node(&arena, id);
         }

@@ -7,8 +7,8 @@ use crate::ast::{
     StmtKind, Str, SyntaxError, TypeExpr, Use,
 };
 use crate::map::Map;
-use crate::pairs::{Arena, Id, Node, Rule};
 use crate::recover::{self, Fragment};
+use crate::tree::{Arena, Id, Node, Rule};
 
 /// The walk over the arena of one text.
 pub struct Lower<'a> {

@@ -2,7 +2,7 @@
 
 use crate::ast::{Arg, BinaryOp, Expr, ExprKind, Name, Number, Span, SyntaxError, UnaryOp};
 use crate::lower::{Lower, is_expr};
-use crate::pairs::{Id, Node, Rule};
+use crate::tree::{Id, Node, Rule};
 
 impl Lower<'_> {
     /// A value.

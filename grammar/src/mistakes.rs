@@ -3,7 +3,7 @@
 use crate::advice::{Advice, Place};
 use crate::lex::{self, Kind, Token};
 use crate::openings::reserved;
-use crate::pairs::Rule;
+use crate::tree::Rule;
 use crate::words::{expected, goes_on, starts_value};
 
 impl Place<'_> {

@@ -2,8 +2,8 @@
 
 use crate::advice::{Advice, Place};
 use crate::lex::{self, Kind, Token};
-use crate::pairs::Rule;
 use crate::recover::Fragment;
+use crate::tree::Rule;
 use crate::words::{self, describe, expected, nearest, quoted};
 
 impl Place<'_> {

@@ -8,7 +8,7 @@ use crate::ast::{Arm, Expr, ExprKind, Item, ItemKind, Name, Path, Span, Stmt, St
 use crate::lex::{self, Kind, Token};
 use crate::lower::Lower;
 use crate::map::{Edit, Map};
-use crate::pairs::{self, Arena, Node, Rule};
+use crate::tree::{self, Arena, Node, Rule};
 
 /// What a fragment should have been.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,7 +156,7 @@ fn repair(lower: &mut Lower<'_>, node: Node, what: Fragment) -> Option<(Arena, S
     let mut line = usize::MAX;
     let before = before(lower, node).map(str::to_owned);
     for _ in 0..TRIES {
-        let failure = match pairs::run(what.rule(), &text) {
+        let failure = match tree::run(what.rule(), &text) {
             Ok(arena) => return Some((arena, text, map)),
             Err(failure) => failure,
         };

@@ -1,8 +1,8 @@
 //! How are tokens and rules called in a message, and which word was meant?
 
 use crate::lex::{Kind, Token};
-use crate::pairs::Rule;
 use crate::recover::Fragment;
+use crate::tree::Rule;
 
 /// A token as a message names it.
 pub fn describe(text: &str, token: Option<Token>, what: Fragment) -> String {
