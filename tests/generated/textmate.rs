@@ -129,6 +129,7 @@ fn statements() -> Value {
             r"\b([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\s*(:)(?!:)",
             &["variable.parameter", "punctuation.separator.key-value"],
         ),
+        captures(r"^\s*(on)\s+([A-Za-z_]\w*)", &["keyword.control", "constant.other.event"]),
         rule("keyword.control", &format!(r"\b(?:{statements})\b(?!\.)")),
         rule("keyword.operator.word", &format!(r"\b(?:{operators})\b")),
         rule("keyword.other", &format!(r"(?<!\.)\b(?:{head})\b(?![.(])")),
