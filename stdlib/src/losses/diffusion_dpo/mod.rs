@@ -17,10 +17,10 @@ builtin! {
     ///
     /// Source: Wallace et al., Diffusion Model Alignment Using Direct Preference Optimization, arXiv 2311.12908.
     ///
-    /// Example: `loss = diffusion_dpo(beta: 100, reference: rl.best)`
+    /// Example: `loss = diffusion_dpo(beta: 1000, reference: rl.best)`
     pub struct DiffusionDpo = "diffusion_dpo" in Loss {
-        /// How closely the model stays to the reference: larger is closer to the pairs' ranking per unit of error.
-        beta: f64 = Ty::Float, default "100", bounds Bounds::positive();
+        /// How closely the model stays to the reference: the larger, the less has to move before a pair counts as told apart.
+        beta: f64 = Ty::Float, default "1000", bounds Bounds::positive();
         /// The frozen model that gains are measured against.
         reference: Ref = Ty::Checkpoint;
     }
