@@ -450,7 +450,7 @@ mod tests {
             (claim.left.unwrap() - (68.0 - 52.0) / 52.0).abs() < 1e-9,
             "{claim:?}"
         );
-        assert_eq!(claim.found, "30.8% against 5.000%, over 3 episodes");
+        assert_eq!(claim.found, "30.8% against 5.00%, over 3 episodes");
     }
 
     #[test]

@@ -25,7 +25,8 @@ pub fn number(x: f64) -> String {
         0.0 => return "0".to_owned(),
         a if a < 1e-3 => return format!("{x:.1e}"),
         a if a < 0.1 => format!("{x:.4}"),
-        a if a < 10.0 => format!("{x:.3}"),
+        a if a < 1.0 => format!("{x:.3}"),
+        a if a < 10.0 => format!("{x:.2}"),
         a if a < 100.0 => format!("{x:.1}"),
         a if a < 10_000.0 => format!("{x:.0}"),
         _ => return count(x),
@@ -125,7 +126,7 @@ mod tests {
         assert_eq!(
             shown,
             [
-                "0", "1.2e-5", "0.0123", "0.500", "71.2", "−3.000", "1234", "–"
+                "0", "1.2e-5", "0.0123", "0.500", "71.2", "−3.00", "1234", "–"
             ]
         );
     }

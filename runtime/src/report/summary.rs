@@ -159,6 +159,7 @@ fn amount(status: &NodeStatus) -> String {
             .into_iter()
             .find_map(|name| fact(name).map(|n| format!("{} {name}", count(n))))
             .unwrap_or_default(),
+        NodeKind::Stage if status.steps == 0 && status.state != NodeState::Done => String::new(),
         NodeKind::Stage => format!("{} steps", count(status.steps as f64)),
         NodeKind::Sequence => {
             let rounds = fact("rounds").unwrap_or(status.steps as f64);

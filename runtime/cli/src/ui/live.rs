@@ -285,7 +285,7 @@ mod tests {
     fn slow_steps_are_seconds_each() {
         let mut live = live();
         live.rate = 0.25;
-        assert_eq!(live.pace(), "4.000 s/step");
+        assert_eq!(live.pace(), "4.00 s/step");
     }
 
     #[test]
