@@ -70,8 +70,13 @@ pub fn ticks(lo: f64, hi: f64, most: usize) -> Vec<f64> {
 /// Maps data to the drawing area.
 struct Frame {
     x: (f64, f64),
+    /// In logarithms when `log`.
     y: (f64, f64),
+    log: bool,
 }
+
+/// From this ratio of the largest to the smallest value on, a positive line is drawn on a logarithmic axis.
+const WIDE: f64 = 100.0;
 
 impl Frame {
     /// Holds every finite point, with a little air above and below; none without points.
@@ -101,6 +106,13 @@ impl Frame {
         }
         let x = fold(&mut all.iter().map(|p| p.0));
         let (lo, hi) = fold(&mut all.iter().flat_map(|p| [p.1, p.2]));
+        if lo > 0.0 && hi / lo > WIDE {
+            return Some(Self {
+                x: (x.0.min(0.0), if x.1 > 0.0 { x.1 } else { 1.0 }),
+                y: (lo.log10() - 0.1, hi.log10() + 0.1),
+                log: true,
+            });
+        }
         let air = if hi > lo {
             (hi - lo) * 0.06
         } else {
@@ -115,14 +127,41 @@ impl Frame {
         Some(Self {
             x: (x.0.min(0.0), if x.1 > 0.0 { x.1 } else { 1.0 }),
             y: (low, hi + air),
+            log: false,
         })
     }
     fn px(&self, x: f64) -> f64 {
         LEFT + (x - self.x.0) / (self.x.1 - self.x.0) * (WIDTH - LEFT - RIGHT)
     }
     fn py(&self, y: f64) -> f64 {
+        let y = if self.log {
+            y.max(f64::MIN_POSITIVE).log10()
+        } else {
+            y
+        };
         HEIGHT - BOTTOM - (y - self.y.0) / (self.y.1 - self.y.0) * (HEIGHT - TOP - BOTTOM)
     }
+}
+
+/// Values at which a line is drawn across: round numbers, powers of ten on a logarithmic axis.
+fn levels(frame: &Frame) -> Vec<f64> {
+    if !frame.log {
+        return ticks(frame.y.0, frame.y.1, 5);
+    }
+    let (lo, hi) = (frame.y.0.ceil() as i32, frame.y.1.floor() as i32);
+    let step = ((hi - lo) / 5).max(1);
+    (lo..=hi)
+        .step_by(step as usize)
+        .map(|e| 10f64.powi(e))
+        .collect()
+}
+
+/// Whole numbers of steps.
+fn marks_of_steps(lo: f64, hi: f64) -> Vec<f64> {
+    ticks(lo, hi, 4)
+        .into_iter()
+        .filter(|x| x.fract().abs() < 1e-9)
+        .collect()
 }
 
 fn axis_number(name: &str, x: f64) -> String {
@@ -189,11 +228,11 @@ pub fn draw(chart: &Chart) -> Option<Markup> {
                 }
             }
             svg viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label=(label) {
-                @for y in ticks(frame.y.0, frame.y.1, 5) {
+                @for y in levels(&frame) {
                     line.grid x1=(LEFT) x2=(WIDTH - RIGHT) y1=(at(frame.py(y))) y2=(at(frame.py(y))) {}
                     text.tick x=(LEFT - 6.0) y=(at(frame.py(y) + 3.5)) text-anchor="end" { (axis_number(&chart.metric, y)) }
                 }
-                @for x in ticks(frame.x.0, frame.x.1, 4) {
+                @for x in marks_of_steps(frame.x.0, frame.x.1) {
                     text.tick x=(at(frame.px(x))) y=(HEIGHT - BOTTOM + 15.0) text-anchor="middle" { (count(x)) }
                 }
                 text.tick x=(WIDTH - RIGHT) y=(HEIGHT - 2.0) text-anchor="end" { (chart.x_unit) }
@@ -381,6 +420,31 @@ mod tests {
     fn one_flat_point_has_a_frame() {
         let svg = draw(&chart(&[(0.0, 0.0)])).unwrap().into_string();
         assert!(!svg.contains("NaN"), "{svg}");
+    }
+
+    #[test]
+    fn a_wide_range_gets_a_logarithmic_axis() {
+        let svg = draw(&chart(&[(0.0, 870.0), (10.0, 1.2), (20.0, 0.0)]))
+            .map(maud::PreEscaped::into_string);
+        assert!(
+            !svg.unwrap_or_default().contains(">100<"),
+            "zero has no logarithm"
+        );
+        let mut wide = chart(&[(0.0, 870.0), (10.0, 1.2), (20.0, 0.07)]);
+        wide.metric = "loss".into();
+        for series in &mut wide.series {
+            series.band.clear();
+        }
+        let svg = draw(&wide).unwrap().into_string();
+        for tick in [">0.1<", ">1<", ">10<", ">100<"] {
+            assert!(svg.contains(tick), "{tick} in {svg}");
+        }
+    }
+
+    #[test]
+    fn steps_are_whole() {
+        assert_eq!(marks_of_steps(0.0, 1.0), [0.0, 1.0]);
+        assert_eq!(marks_of_steps(0.0, 5.0), [0.0, 2.0, 4.0]);
     }
 
     #[test]

@@ -47,7 +47,17 @@ pub(super) fn charts(lanes: &[(String, &NodeStatus)]) -> (Vec<Chart>, Vec<Chart>
     let mut known: Vec<&str> = vec!["spread", "steps", "env_steps", "evals", "elapsed"];
     for (i, (title, names)) in TOGETHER.iter().enumerate() {
         known.extend(*names);
-        let chart = chart(title, names, lanes);
+        // In reinforcement the training loss is another quantity than the validation loss.
+        let acts = lanes.iter().any(|(_, s)| s.history.contains_key("reward"));
+        let chart = if acts && names.contains(&"loss") {
+            let surrogate = chart("surrogate loss", &["loss"], lanes);
+            if !surrogate.series.is_empty() {
+                folded.push(surrogate);
+            }
+            chart("validation loss", &["valid.loss"], lanes)
+        } else {
+            chart(title, names, lanes)
+        };
         if chart.series.is_empty() {
             continue;
         }
@@ -171,6 +181,18 @@ mod tests {
         let score = shown.first().unwrap();
         assert_eq!(score.series.first().unwrap().band.len(), 6);
         assert_eq!(score.marks.len(), 1);
+    }
+
+    #[test]
+    fn the_loss_of_reinforcement_is_drawn_apart() {
+        let mut all = statuses();
+        all[2]
+            .history
+            .insert("reward".into(), vec![(1, 2.0), (2, 3.0)]);
+        let (shown, folded) = charts(&[("main".into(), &all[2])]);
+        let titles = |c: &[Chart]| c.iter().map(|c| c.title.clone()).collect::<Vec<_>>();
+        assert_eq!(titles(&shown), ["score", "reward", "validation loss"]);
+        assert_eq!(titles(&folded), ["surrogate loss"]);
     }
 
     #[test]

@@ -260,7 +260,8 @@ fn curves(page: &Page<'_>) -> Markup {
         let Some(status) = by_id.get(&node.id) else {
             continue;
         };
-        if status.history.values().all(Vec::is_empty) {
+        // A single point is in the table already.
+        if status.history.values().all(|points| points.len() < 2) {
             continue;
         }
         let name = label(&node.name, node.round);
@@ -337,7 +338,7 @@ fn timeline(page: &Page<'_>) -> Markup {
                 items.push((name, at, "skip", format!("skipped: {note}")));
             }
             (NodeState::Done, Some(why), _) => {
-                items.push((name, at, "stop", format!("stopped by {why}")));
+                items.push((name, at, "stop", format!("stopped: {why}")));
             }
             _ => {}
         }

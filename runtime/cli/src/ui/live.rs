@@ -99,6 +99,13 @@ impl Live {
             (NodeKind::Stage, Some(total)) => {
                 format!("{}/{}", count(self.step as f64), count(total as f64))
             }
+            (NodeKind::Stage, None) if self.used > 0.0 => {
+                format!(
+                    "{} steps, {:.0}%",
+                    count(self.step as f64),
+                    self.used * 100.0
+                )
+            }
             (NodeKind::Stage, None) => format!("{} steps", count(self.step as f64)),
             _ => format!("{:.0}%", self.used * 100.0),
         };
