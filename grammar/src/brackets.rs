@@ -312,6 +312,7 @@ impl<'a> Balancer<'a> {
         for (i, &(at_line, token)) in said.iter().enumerate() {
             let first = at_line != line;
             if first {
+                self.head_ends(said.get(..i).unwrap_or(&[]), token);
                 line = at_line;
                 indent = self.column(token.start);
                 pipeline = token.text(self.source) == "pipeline";
@@ -362,6 +363,54 @@ impl<'a> Balancer<'a> {
     fn column(&self, at: usize) -> usize {
         let before = self.source.get(..at).unwrap_or("");
         at - before.rfind('\n').map_or(0, |i| i + 1)
+    }
+
+    /// The head of a block whose `{` is missing: a line that begins like one, has no brace, and is followed by a deeper line.
+    fn head_ends(&mut self, before: &[(usize, Token)], next: Token) {
+        let Some(&(line, last)) = before.last() else {
+            return;
+        };
+        let from = before.partition_point(|(l, _)| *l < line);
+        let head = before.get(from..).unwrap_or(&[]);
+        let word = |i: usize| head.get(i).map_or("", |(_, t)| t.text(self.source));
+        let block = lex::ITEM_WORDS.contains(&word(0))
+            && !matches!(word(0), "use" | "param" | "let")
+            && head.get(1).is_some_and(|(_, t)| t.kind == Kind::Word);
+        let open = head
+            .iter()
+            .any(|(_, t)| matches!(t.kind, Kind::Open(b'{') | Kind::Close(_)));
+        let text = next.text(self.source);
+        let goes_on = matches!(next.kind, Kind::Open(_) | Kind::Close(_) | Kind::Punct)
+            || (lex::HEAD_WORDS.contains(&text) && text != "on");
+        let Some((_, first)) = head.first() else {
+            return;
+        };
+        let indent = self.column(first.start);
+        if !block || open || goes_on || self.column(next.start) <= indent {
+            return;
+        }
+        let at = Token {
+            start: last.end,
+            end: last.end,
+            ..last
+        };
+        let mut e = error(
+            "A0001",
+            at,
+            format!("`{} {}` has no `{{`", word(0), word(1)),
+            "expected `{` at the end of this line",
+        );
+        e.fix = Some((e.span, " {".to_owned()));
+        self.scan.errors.push(e);
+        self.scan.edits.push(Edit::insert(last.end, " {"));
+        self.stack.push(Opener {
+            token: at,
+            byte: b'{',
+            indent,
+            line,
+            pipeline: word(0) == "pipeline",
+            inside: false,
+        });
     }
 
     /// A line that begins like an item or a statement ends what cannot go on over it.

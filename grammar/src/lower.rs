@@ -3,9 +3,10 @@
 //! Values are in `lower_expr`.  No rule of the language is checked here.
 
 use crate::ast::{
-    Arm, Block, Expr, File, Formal, Item, ItemKind, Name, Path, Pipeline, Policy, Span, Stmt,
-    StmtKind, Str, SyntaxError, TypeExpr, Use,
+    Arm, Block, Expr, File, Formal, Item, ItemKind, Name, Number, Path, Pipeline, Policy, Span,
+    Stmt, StmtKind, Str, SyntaxError, TypeExpr, Use,
 };
+use crate::lex::{self, Token};
 use crate::map::Map;
 use crate::recover::{self, Fragment};
 use crate::tree::{Arena, Id, Node, Rule};
@@ -51,11 +52,49 @@ impl Lower<'_> {
                         .map(|(_, number)| self.number(number));
                     file.edition_span = Some(self.span(self.arena.node(id)));
                 }
+                Rule::item if file.edition.is_none() && self.late_edition(id, &mut file) => {}
                 Rule::item => self.item(id, &mut file.items),
                 _ => {}
             }
         }
         file
+    }
+
+    /// `align 1` after something else.  If that is broken already, the edition is where it should be as far as anybody can see.
+    fn late_edition(&mut self, id: Id, file: &mut File) -> bool {
+        let Some((_, node)) = self.child(id, Rule::bad_item) else {
+            return false;
+        };
+        let start = node.start as usize;
+        let tokens = lex::lex(self.source(node));
+        let mut said = tokens.iter().filter(|t| !t.is_trivia());
+        let (Some(word), Some(number), None) = (said.next(), said.next(), said.next()) else {
+            return false;
+        };
+        let at = |t: &Token| self.map.span(start + t.start, start + t.end);
+        let (span, number_span) = (at(word).to(at(number)), at(number));
+        let text = number.text(self.source(node));
+        let (Ok(value), "align") = (text.parse::<f64>(), word.text(self.source(node))) else {
+            return false;
+        };
+        file.edition = Some(Number {
+            value,
+            real: text.contains('.'),
+            span: number_span,
+        });
+        file.edition_span = Some(span);
+        if self.errors.is_empty() {
+            self.errors.push(SyntaxError {
+                code: "A0008",
+                span,
+                message: "the edition stands first in the file".to_owned(),
+                label: "something else stands before it".to_owned(),
+                related: Vec::new(),
+                help: Some("only comments may stand before `align 1`".to_owned()),
+                fix: None,
+            });
+        }
+        true
     }
 
     /// The item alone in an arena of `only_item`.

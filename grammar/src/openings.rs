@@ -133,6 +133,27 @@ impl Place<'_> {
         .help("a field is written `name = value`")
     }
 
+    /// `stage rl trains m on {`: the block was read as the value that is missing.
+    pub fn body_for_value(&self) -> Option<Advice> {
+        let brace = self
+            .tokens
+            .iter()
+            .position(|t| t.kind == Kind::Open(b'{'))
+            .filter(|&at| at < self.found)?;
+        let word = self.token(brace.checked_sub(1)?)?;
+        let text = word.text(self.text);
+        let item = matches!(self.what, Fragment::Item | Fragment::ItemIn);
+        if !item || !matches!(text, "trains" | "on" | "in" | "from") {
+            return None;
+        }
+        Some(Advice::between(
+            word.end,
+            word.end,
+            format!("a value is missing after `{text}`"),
+            "expected a value before the block",
+        ))
+    }
+
     /// The head of an item or of a statement.
     pub fn head(&self) -> Option<Advice> {
         let here = self.here();

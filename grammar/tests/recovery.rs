@@ -92,3 +92,40 @@ fn what_is_broken_is_still_there_so_that_nothing_else_is_reported_for_it() {
     ));
     assert!(matches!(&broken.file.items[1].kind, ItemKind::Model(_)));
 }
+
+/// Code and line of each error.
+fn places(text: &str) -> Vec<(&'static str, usize)> {
+    let errors = parse(text).errors;
+    errors.iter().map(|e| (e.code, line_of(text, e))).collect()
+}
+
+#[test]
+fn a_brace_that_is_missing_after_a_head_is_one_message() {
+    let text = "align 1\n\npipeline p {\n    stage s trains m on d\n        loss = f()\n        until x\n    }\n    model m { net = mlp() }\n}\n";
+    assert_eq!(places(text), [("A0001", 4)]);
+    let file = parse(text).file;
+    let ItemKind::Pipeline(p) = &file.items[0].kind else {
+        panic!()
+    };
+    assert_eq!(p.items.len(), 2);
+    let ItemKind::Stage(s) = &p.items[0].kind else {
+        panic!()
+    };
+    assert_eq!(s.body.len(), 2);
+}
+
+#[test]
+fn a_value_that_is_missing_before_a_block_is_one_message() {
+    let text = "align 1\nstage s trains m on {\n    loss = f()\n    budget = 5 steps\n}\nmodel m { net = mlp() }\n";
+    assert_eq!(places(text), [("A0001", 2)]);
+    assert_eq!(parse(text).file.items.len(), 2);
+}
+
+#[test]
+fn the_edition_is_still_found_behind_something_else() {
+    assert_eq!(
+        places("/ What this is\nalign 1\nmodel m { net = mlp() }\n"),
+        [("A0001", 1)]
+    );
+    assert_eq!(places("model m { net = mlp() }\nalign 1\n"), [("A0008", 2)]);
+}
