@@ -26,7 +26,7 @@ fn only_event(node: &Value) -> Value {
 
 #[test]
 fn a_loss_that_is_not_finite_rolls_back() {
-    let (_scene, node) = with_fault("nan:tuned@60");
+    let (_scene, node) = with_fault("tuned:nan@60");
     let event = only_event(&node);
     assert_eq!(event["event"], "nan", "{event}");
     assert_eq!(event["action"], "rollback", "{event}");
@@ -38,7 +38,7 @@ fn a_loss_that_is_not_finite_rolls_back() {
 
 #[test]
 fn a_worker_that_dies_is_tried_again() {
-    let (scene, node) = with_fault("kill:tuned@60");
+    let (scene, node) = with_fault("tuned:kill@60");
     let event = only_event(&node);
     assert_eq!(event["event"], "crash", "{event}");
     assert_eq!(event["action"], "retry", "{event}");
@@ -52,7 +52,7 @@ fn a_worker_that_dies_is_tried_again() {
 
 #[test]
 fn a_metric_that_worsens_ends_the_stage_with_its_best() {
-    let (_scene, node) = with_fault("worsen:tuned@80");
+    let (_scene, node) = with_fault("tuned:worsen=score*100@2");
     let event = only_event(&node);
     assert_eq!(event["event"], "regression", "{event}");
     assert!(
@@ -73,7 +73,7 @@ fn faults_over_the_allowed_number_fail_the_lane() {
         .expect("the program");
     // No arm for what happens: the last one gives the lane up.
     let scene = Scene::of(&text.replace("        crash => retry(times: 2)\n", ""));
-    let done = scene.run(&["--inject", "kill:tuned@60"]);
+    let done = scene.run(&["--inject", "tuned:kill@60"]);
     assert_eq!(done.code, 3, "stdout:\n{}\nstderr:\n{}", done.out, done.err);
     let status = scene.status();
     let tuned = status.iter().find(|(id, _)| id.ends_with("tuned"));
@@ -81,4 +81,12 @@ fn faults_over_the_allowed_number_fail_the_lane() {
         tuned.map(|(_, n)| n["state"].clone()),
         Some("failed".into())
     );
+}
+
+#[test]
+fn a_fault_that_cannot_be_read_is_refused() {
+    let scene = Scene::new("one.align");
+    let done = scene.run(&["--inject", "tuned:burn@3"]);
+    assert_eq!(done.code, 2, "{}", done.err);
+    assert!(done.err.contains("tuned:burn@3"), "{}", done.err);
 }
