@@ -4,6 +4,7 @@
 
 mod arrows;
 mod documents;
+mod programs;
 mod rules;
 
 use align_tests::{TextFile, text_files};
