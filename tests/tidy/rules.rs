@@ -72,9 +72,13 @@ pub fn size(file: &TextFile) -> Vec<String> {
     vec![format!("{}: {lines} lines, wanted at most 600", file.path)]
 }
 
-/// A module opens with the question it answers.
+/// A module opens with the question it answers; an attribute of the module may stand before.
 pub fn module_doc(file: &TextFile) -> Vec<String> {
-    if file.extension() != "rs" || file.text.starts_with("//!") {
+    let mut text = file.text.as_str();
+    while let Some((_, rest)) = text.strip_prefix("#![").and_then(|t| t.split_once("]\n")) {
+        text = rest.trim_start();
+    }
+    if file.extension() != "rs" || text.starts_with("//!") {
         return Vec::new();
     }
     vec![format!("{}:1: a module opens with `//!`", file.path)]
