@@ -11,7 +11,10 @@ struct Shelf(BTreeMap<String, String>);
 
 impl World for Shelf {
     fn read(&self, path: &str) -> Result<String, String> {
-        self.0.get(path).cloned().ok_or_else(|| "no such file".to_owned())
+        self.0
+            .get(path)
+            .cloned()
+            .ok_or_else(|| "no such file".to_owned())
     }
 }
 
@@ -68,6 +71,31 @@ fn a_program_with_a_fault_is_not_clean() {
         "align 1\nmodel m { nte = twin_q() }\n".to_owned(),
     )]));
     assert!(faults(&shelf, "a.align").contains("nte"));
+}
+
+/// Hash maps are seeded anew each time, so that an order that leaks shows within a few rounds.
+#[test]
+fn a_program_gives_the_same_plan_and_the_same_words_each_time() {
+    let mut files = examples();
+    files.insert("bad.align".to_owned(), bad());
+    let shelf = Shelf(files);
+    for name in shelf.0.keys() {
+        let once = || {
+            let checked = check(&shelf, name, &Options::default());
+            let plan = plan(&checked).map(|p| serde_json::to_string(&p).expect("a plan is data"));
+            (plan, faults(&shelf, name))
+        };
+        let first = once();
+        for _ in 0..8 {
+            assert_eq!(once(), first, "{name}");
+        }
+    }
+}
+
+/// A program with many faults, the one of the transcripts.
+fn bad() -> String {
+    let path = root().join("tests/cli/files/bad.align");
+    std::fs::read_to_string(path).expect("the bad program")
 }
 
 /// What stands between "```align" and "```".
