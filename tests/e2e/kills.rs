@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use crate::scene::{Scene, of_kind};
+use crate::scene::{Running, Scene, of_kind};
 
 /// Digests of an unbroken run.
 fn unbroken() -> &'static BTreeMap<String, String> {
@@ -15,11 +15,17 @@ fn unbroken() -> &'static BTreeMap<String, String> {
     })
 }
 
+/// Reads on to a checkpoint in the middle of the training.
+fn checkpoint_of_pretrain(run: &mut Running) {
+    while run.until("checkpointed", "pretrain")["step"].as_u64() < Some(40) {}
+}
+
 #[test]
 fn a_killed_worker_is_replaced_and_the_bytes_are_the_same() {
     let scene = Scene::new("tiny.align");
-    let mut run = scene.start(&[]);
-    run.until("checkpointed", "pretrain");
+    // One worker at a time, so that it is this one that dies.
+    let mut run = scene.start(&["--jobs", "1"]);
+    checkpoint_of_pretrain(&mut run);
     assert!(run.signal_workers("KILL") > 0, "no worker was there");
     let handled = run.until("handled", "pretrain");
     assert_eq!(handled["record"]["event"], "crash", "{handled}");
@@ -53,7 +59,7 @@ fn a_killed_driver_leaves_nothing_that_the_next_run_cannot_continue() {
 fn an_interrupt_writes_checkpoints_and_the_next_run_goes_on() {
     let scene = Scene::new("tiny.align");
     let mut run = scene.start(&[]);
-    run.until("checkpointed", "pretrain");
+    checkpoint_of_pretrain(&mut run);
     run.signal("INT");
     let (code, _) = run.finish();
     assert_eq!(code, 130);
