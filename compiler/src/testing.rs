@@ -44,11 +44,6 @@ pub fn check_text(text: &str) -> Vec<Diagnostic> {
     checked(text).diagnostics
 }
 
-/// Codes of one text, in order.
-pub fn codes(text: &str) -> Vec<&'static str> {
-    check_text(text).iter().map(|d| d.code).collect()
-}
-
 /// The plan of one text; its diagnostics when there is none.
 pub fn plan_of(text: &str) -> Result<Plan, Vec<Diagnostic>> {
     let checked = checked(text);

@@ -245,6 +245,10 @@ impl Checker<'_> {
         dim: Dim,
         metric: &str,
     ) -> bool {
+        // What the metric is measured in is unknown.
+        if matches!(self.metrics, super::metric::Scope::Any) {
+            return true;
+        }
         // Lengths of episodes have no word of their own in a condition.
         if q.dim == dim || (q.dim == Dim::Plain && dim == Dim::EnvSteps) {
             return true;

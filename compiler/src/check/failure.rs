@@ -61,6 +61,8 @@ pub(super) struct Around<'a> {
     pub rules: &'a [KeepRule],
     /// Of the written `keep`.
     pub keep: Option<Span>,
+    /// Of a checkpoint's cadence beyond the budget, so that none is ever written.
+    pub never: Option<Span>,
     /// The stages that it comes from.
     pub ancestors: &'a [NodeId],
 }
@@ -512,6 +514,24 @@ impl Checker<'_> {
                 "best(score)",
             ),
         };
+        if let Some(never) = around.never {
+            self.report(
+                Diagnostic::error(
+                    "A5007",
+                    at.file,
+                    expr.span,
+                    "the rollback has no checkpoint to go back to",
+                )
+                .with_label("goes back to a checkpoint of this stage")
+                .with_place(
+                    at.file,
+                    never,
+                    "the first one would be written after the stage has ended",
+                )
+                .with_help("write checkpoints more often than the budget is long"),
+            );
+            return None;
+        }
         if let (false, Some(keep)) = (kept, around.keep) {
             let span = argument(expr, "to", 0).map_or(expr.span, |e| e.span);
             self.report(

@@ -95,7 +95,7 @@ impl Checker<'_> {
         if self.is_poison(at, expr) {
             return None;
         }
-        self.no_metric(at, expr.span, &name);
+        self.no_metric(at, expr.span, &name, spot);
         None
     }
 
@@ -104,7 +104,11 @@ impl Checker<'_> {
         let of = |m: &Metric| (better(m.up), m.dim);
         match &self.metrics {
             Scope::None => None,
-            Scope::Any => Some(rules::metric(name).map_or((Better::Up, Dim::Plain), of)),
+            Scope::Any => {
+                let plain = name.split_once('.').map_or(name, |(_, metric)| metric);
+                let found = rules::metric(name).or_else(|| rules::metric(plain));
+                Some(found.map_or((Better::Up, Dim::Plain), of))
+            }
             Scope::Stage { metrics, .. } => metrics.find(name).map(of),
             Scope::Report(nodes) => {
                 let node = name
@@ -125,7 +129,7 @@ impl Checker<'_> {
         }
     }
 
-    fn no_metric(&mut self, at: At, span: Span, name: &str) {
+    fn no_metric(&mut self, at: At, span: Span, name: &str, spot: Spot) {
         let scope = self.metrics.clone();
         let (error, words): (Diagnostic, Vec<String>) = match &scope {
             Scope::None | Scope::Any => (
@@ -145,7 +149,17 @@ impl Checker<'_> {
             } => {
                 let names = metrics.names();
                 let of = |list: &[Metric]| list.iter().any(|m| m.name == name);
-                let error = if of(rules::VALUE) && *acts {
+                let carry = *word == "sequence" && spot.path.starts_with("carry");
+                let error = if carry {
+                    Diagnostic::error(
+                        "A5014",
+                        at.file,
+                        span,
+                        format!("the last member of sequence `{stage}` has no metric `{name}` to carry by"),
+                    )
+                    .with_label("unknown metric")
+                    .with_help(format!("it has {}", crate::suggest::all_of(&names)))
+                } else if of(rules::VALUE) && *acts {
                     Diagnostic::error(
                         "A5002",
                         at.file,

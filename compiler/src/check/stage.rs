@@ -114,6 +114,11 @@ impl Checker<'_> {
             fields: fields.as_ref().unwrap_or(&empty),
             rules: &kept_rules,
             keep: written,
+            never: never(
+                &block.body,
+                keep.as_ref().map(|k| k.0.every),
+                limits.as_deref(),
+            ),
             ancestors: &ancestors,
         };
         // Without the fields every `scale` would look wrong.
@@ -289,7 +294,7 @@ impl Checker<'_> {
             return false;
         }
         if let (Some(now), Some(then)) = (data.task, before.task) {
-            return self.sizes_fit(now, then, (*file, *span), (from_file(at), from.span));
+            return self.sizes_fit(now, then, (*file, *span), (at.file, from.span));
         }
         true
     }
@@ -835,8 +840,14 @@ impl Checker<'_> {
     }
 }
 
-fn from_file(at: At) -> FileId {
-    at.file
+/// Where a cadence of checkpoints stands that is longer than the budget.
+fn never(body: &[Stmt], every: Option<Quantity>, limits: Option<&[Quantity]>) -> Option<Span> {
+    let span = body.iter().find_map(|s| match &s.kind {
+        StmtKind::Checkpoint { every, .. } => Some(every.span),
+        _ => None,
+    })?;
+    let (every, limit) = (every?, count(limits?)?);
+    (every.dim == limit.dim && every.amount > limit.amount).then_some(span)
 }
 
 /// The loss that a stage names.
