@@ -51,7 +51,7 @@ impl Checker<'_> {
         };
         let place = self.place(at, def.name.span);
         cascade_fields(&mut fields, &members, critic, &place);
-        self.input_models(&mut fields, &edges, &place);
+        super::dataset::input_models(&mut fields, &edges, &place);
         let node = self.id(id);
         self.drafts.push(Draft {
             node: Node {

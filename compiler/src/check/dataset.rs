@@ -62,7 +62,7 @@ impl Checker<'_> {
             return Entity::Poison;
         }
         let place = self.place(def.at, def.name.span);
-        self.input_models(&mut fields, &edges, &place);
+        input_models(&mut fields, &edges, &place);
         let info = Rc::new(DataInfo {
             id: info.id.clone(),
             ..info
@@ -357,29 +357,6 @@ impl Checker<'_> {
         });
         Some((data, at.file, expr.span))
     }
-
-    /// Notes the models behind the checkpoints that a node reads; the digests of the checkpoints cover them already.
-    pub(super) fn input_models(
-        &self,
-        fields: &mut std::collections::BTreeMap<String, align_plan::Field>,
-        edges: &Edges,
-        place: &align_plan::Place,
-    ) {
-        if edges.models.is_empty() {
-            return;
-        }
-        let mut models = edges.models.clone();
-        models.sort_by(|a, b| a.0.cmp(&b.0));
-        models.dedup_by(|a, b| a.0 == b.0);
-        fields.insert(
-            "input_models".into(),
-            align_plan::Field {
-                value: Value::Record(models),
-                effect: Effect::Inert,
-                place: place.clone(),
-            },
-        );
-    }
 }
 
 fn default_number(name: &str) -> u64 {
@@ -397,4 +374,26 @@ fn task_of(source: &Value) -> Option<&'static Task> {
         Value::Name(name) | Value::Str(name) => align_stdlib::envs::task(name),
         _ => None,
     }
+}
+
+/// Notes the models behind the checkpoints that a node reads; the digests of the checkpoints cover them already.
+pub(super) fn input_models(
+    fields: &mut std::collections::BTreeMap<String, align_plan::Field>,
+    edges: &Edges,
+    place: &align_plan::Place,
+) {
+    if edges.models.is_empty() {
+        return;
+    }
+    let mut models = edges.models.clone();
+    models.sort_by(|a, b| a.0.cmp(&b.0));
+    models.dedup_by(|a, b| a.0 == b.0);
+    fields.insert(
+        "input_models".into(),
+        align_plan::Field {
+            value: Value::Record(models),
+            effect: Effect::Inert,
+            place: place.clone(),
+        },
+    );
 }

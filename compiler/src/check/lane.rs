@@ -39,7 +39,7 @@ impl Checker<'_> {
             let def = program.def(*id);
             match &def.kind {
                 Kind::Pipeline(p) if !swept.contains(id) => {
-                    self.single_lane(*id, def.at, p, &mut out)
+                    self.single_lane(*id, def.at, p, &mut out);
                 }
                 Kind::Sweep(block) => {
                     let target = sweeps.iter().find(|(s, _)| s == id).and_then(|(_, p)| *p);

@@ -3,12 +3,16 @@
 //! Every lane is checked with its own values, and what is wrong in several lanes is said once.  A name that failed is poison:
 //! what uses it stays silent.
 
+mod action;
 mod block;
 mod call;
 mod cascade;
+mod clause;
 mod condition;
 mod dataset;
 mod failure;
+mod fire;
+mod fit;
 mod lane;
 mod metric;
 mod model;
@@ -179,6 +183,10 @@ struct Edges {
     /// Role and model record of each checkpoint.
     models: Vec<(String, Value)>,
 }
+
+/// It is wrong, and a diagnostic says so.
+#[derive(Clone, Copy, Debug)]
+struct Wrong;
 
 /// What an expression is for.
 #[derive(Clone, Copy)]

@@ -215,7 +215,8 @@ impl Checker<'_> {
                 unit: None,
             })
         };
-        let out = match (op, l.dim, r.dim) {
+
+        match (op, l.dim, r.dim) {
             (BinaryOp::Add, a, b) if a == b => num(l.value + r.value, a),
             (BinaryOp::Sub, a, b) if a == b => num(l.value - r.value, a),
             (BinaryOp::Mul, a, None) => num(l.value * r.value, a),
@@ -225,7 +226,7 @@ impl Checker<'_> {
                     Diagnostic::error("A2011", at.file, span, "division by zero")
                         .with_label("the divisor is 0"),
                 );
-                return Folded::Poison;
+                Folded::Poison
             }
             (BinaryOp::Div, a, None) => num(l.value / r.value, a),
             (BinaryOp::Div, a, b) if a == b => num(l.value / r.value, None),
@@ -244,10 +245,9 @@ impl Checker<'_> {
                     )
                     .with_label(format!("{} with {}", words(l), words(r))),
                 );
-                return Folded::Poison;
+                Folded::Poison
             }
-        };
-        out
+        }
     }
 
     /// Fits a number into a type and its bounds.

@@ -7,7 +7,7 @@ use align_schema::{BlockKind, Call, Dim, Group, Quantity, Value};
 use super::condition::compare;
 use super::metric::{Metrics, Scope, dotted};
 use super::number::Folded;
-use super::{Checker, Edges, Entity, Spot};
+use super::{Checker, Edges, Entity, Spot, Wrong};
 use crate::diag::Diagnostic;
 use crate::hir::{At, DefId, Kind, PipelineDef};
 use crate::suggest::{near, suggested};
@@ -42,7 +42,7 @@ impl Checker<'_> {
             self.unknown_name(at, name, &words, "sweep or pipeline");
             return None;
         };
-        let pipeline = self.reported(at, name, target)?;
+        let pipeline = self.reported(at, name, target).ok()?;
         let (scope, axes) = self.report_scope(pipeline);
         self.metrics = scope;
         let mut table = None;
@@ -80,19 +80,23 @@ impl Checker<'_> {
         })
     }
 
-    /// The pipeline behind what is reported; `Some(None)` is the file's own.
-    fn reported(&mut self, at: At, name: &Name, target: DefId) -> Option<Option<DefId>> {
+    /// The pipeline behind what is reported; `Ok(None)` is the file's own.
+    fn reported(&mut self, at: At, name: &Name, target: DefId) -> Result<Option<DefId>, Wrong> {
         let program = self.program;
         let def = program.def(target);
         match &def.kind {
-            Kind::Pipeline(_) => Some(Some(target)),
+            Kind::Pipeline(_) => Ok(Some(target)),
             Kind::Sweep(block) => {
-                let of = block.of.as_ref()?.parts.first()?;
-                let id = program.lookup(def.at.scope, &of.text)?;
-                matches!(program.def(id).kind, Kind::Pipeline(_)).then_some(Some(id))
+                let of = block.of.as_ref().and_then(|p| p.parts.first());
+                let id = of.and_then(|of| program.lookup(def.at.scope, &of.text));
+                let id = id.ok_or(Wrong)?;
+                match &program.def(id).kind {
+                    Kind::Pipeline(_) => Ok(Some(id)),
+                    _ => Err(Wrong),
+                }
             }
-            Kind::Poison => None,
-            kind if kind.is_node() => Some(None),
+            Kind::Poison => Err(Wrong),
+            kind if kind.is_node() => Ok(None),
             kind => {
                 self.report(
                     Diagnostic::error(
@@ -106,7 +110,7 @@ impl Checker<'_> {
                     )
                     .with_label("wrong kind"),
                 );
-                None
+                Err(Wrong)
             }
         }
     }

@@ -71,15 +71,8 @@ impl Checker<'_> {
             last.as_deref(),
         );
         self.metrics = Scope::None;
-        let (
-            Some(members),
-            Some(last),
-            true,
-            Some(Some(rounds)),
-            Some(fields),
-            Some(until),
-            Some(carry),
-        ) = (members, last, ordered, rounds, fields, until, carry)
+        let (Some(members), Some(last), true, Some(Some(rounds)), Some(fields), Ok(until)) =
+            (members, last, ordered, rounds, fields, until)
         else {
             return Entity::Poison;
         };
@@ -228,10 +221,10 @@ impl Checker<'_> {
     }
 
     /// What goes from round to round: by default the best score.
-    fn carry(&mut self, value: Option<&Value>, last: Option<&Trained>) -> Option<Carry> {
+    fn carry(&mut self, value: Option<&Value>, last: Option<&Trained>) -> Carry {
         let rule = value.and_then(|v| self.keep_rule(v));
         let metric = |metric: &str| last.and_then(|l| l.metrics.find(metric)).is_some();
-        Some(match rule {
+        match rule {
             Some(KeepRule::Best { metric, better }) => Carry {
                 metric,
                 better,
@@ -253,6 +246,6 @@ impl Checker<'_> {
                     },
                 }
             }
-        })
+        }
     }
 }
