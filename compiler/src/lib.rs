@@ -15,12 +15,10 @@ mod suggest;
 #[cfg(test)]
 mod testing;
 
-use std::collections::HashSet;
-
 use align_plan::Plan;
 use align_schema::Value;
 
-use crate::diag::{Diagnostic, FileId, Sources};
+use crate::diag::{Diagnostic, Sources};
 
 /// Where files come from; the only way in which the compiler reaches the outside.
 pub trait World {
@@ -59,13 +57,9 @@ impl Checked {
 /// Checks a program: reads its files, resolves names, checks every block of every lane.
 pub fn check(world: &dyn World, main: &str, options: &Options) -> Checked {
     let (mut program, mut sources, mut diagnostics) = hir::load(world, main);
-    let broken = broken_lines(&sources, &diagnostics);
-    let mut found = Vec::new();
-    let order = program.order(&mut found);
+    let order = program.order(&mut diagnostics);
     let out = check::program(&program, &order, &mut sources, options);
-    found.extend(out.diagnostics);
-    found.retain(|d| !on_broken_line(&sources, &broken, d));
-    diagnostics.extend(found);
+    diagnostics.extend(out.diagnostics);
     diag::sort(&mut diagnostics);
     diag::drop_follow_ups(&mut diagnostics);
     let complete = out.params.iter().all(|(_, v)| v.is_some());
@@ -77,23 +71,6 @@ pub fn check(world: &dyn World, main: &str, options: &Options) -> Checked {
         params: out.params,
         plan,
     }
-}
-
-/// Lines that do not parse: what they mean is unknown, and one broken line is one diagnostic.
-fn broken_lines(sources: &Sources, diagnostics: &[Diagnostic]) -> HashSet<(FileId, u32)> {
-    diagnostics
-        .iter()
-        .filter(|d| d.code.starts_with("A0"))
-        .map(|d| (d.file, sources.places(d.file, d.span).0.line))
-        .collect()
-}
-
-fn on_broken_line(sources: &Sources, broken: &HashSet<(FileId, u32)>, d: &Diagnostic) -> bool {
-    if broken.is_empty() {
-        return false;
-    }
-    let (start, end) = sources.places(d.file, d.span);
-    (start.line..=end.line).any(|line| broken.contains(&(d.file, line)))
 }
 
 /// The plan of a checked program; `None` when it has errors or a `param` without a value.

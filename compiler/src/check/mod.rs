@@ -170,8 +170,6 @@ struct Checker<'p> {
     metrics: metric::Scope,
     /// The model that the stage at hand trains.
     training: Option<Rc<ModelInfo>>,
-    /// Definitions that a misspelt name probably means.
-    meant: HashSet<DefId>,
     /// Whether the lane at hand has parameters without values.
     symbolic: bool,
 }
@@ -222,7 +220,6 @@ pub fn program(
         defaults: HashMap::new(),
         metrics: metric::Scope::None,
         training: None,
-        meant: HashSet::new(),
         symbolic: false,
     };
     let params = checker.params(&sets, options);
@@ -267,12 +264,6 @@ impl<'p> Checker<'p> {
         let mut error = Diagnostic::error(code, at.file, name.span, message);
         error.help = fallback;
         let near = near(&name.text, among.iter().copied());
-        // What was probably meant is not unused.
-        let meant: Vec<DefId> = near
-            .iter()
-            .filter_map(|n| self.program.lookup(at.scope, n))
-            .collect();
-        self.meant.extend(meant);
         self.report(suggested(error, name.span, &near));
     }
 

@@ -25,7 +25,7 @@ impl Checker<'_> {
                 Kind::Formal(f) => f.ty.as_ref().is_none_or(|t| t.name.text != "Seed"),
                 _ => false,
             };
-            if counts && !program.used.contains(&id) && !self.meant.contains(&id) {
+            if counts && !program.used.contains(&id) {
                 found.push((def.at.file, def.name.clone(), def.kind.word().to_owned()));
             }
         }
