@@ -24,7 +24,7 @@ pub const CHUNK: usize = 64;
 
 #[derive(Clone, Debug)]
 enum Shape {
-    Planner(Unet),
+    Planner(Box<Unet>),
     Policy(PolicyNet),
 }
 
@@ -72,10 +72,12 @@ pub struct Move {
     pub mean: Vec<f32>,
 }
 
-/// How noise enters a walk.
+/// A way back along the chain.
 #[derive(Clone, Copy, Debug)]
-pub struct Noise {
-    /// Factor on all of it.
+pub struct Path<'a> {
+    /// Its steps, in order.
+    pub kernels: &'a [Kernel],
+    /// Factor on all noise.
     pub temperature: f64,
     /// Least standard deviation of a step.
     pub floor: f64,
@@ -121,7 +123,7 @@ impl Denoiser {
                 let net = TemporalUnet::read(net).map_err(bad_call(net))?;
                 let unet = Unet::new(&mut arch, &net, act + obs, horizon)
                     .map_err(|e| JobError::Failed(format!("`temporal_unet`: {e}")))?;
-                (Shape::Planner(unet), facts.meta.goal.is_some())
+                (Shape::Planner(Box::new(unet)), facts.meta.goal.is_some())
             }
             "mlp" => {
                 let net = Mlp::read(net).map_err(bad_call(net))?;
@@ -313,7 +315,7 @@ impl Denoiser {
         x.iter().zip(output).map(step).collect()
     }
 
-    /// Walks samples `[n, size]` back along `kernels`; one random stream a row, so that a sample does not depend on its neighbours.
+    /// Walks samples `[n, size]` back along a path; one random stream a row, so that a sample does not depend on its neighbours.
     ///
     /// Weights are plain tensors: nothing here records gradients.
     pub fn walk(
@@ -321,17 +323,16 @@ impl Denoiser {
         p: Params<'_>,
         condition: &Condition,
         mut x: Vec<f32>,
-        kernels: &[Kernel],
-        noise: Noise,
+        path: Path<'_>,
         rngs: &mut [Stream],
         mut record: Option<&mut Vec<Move>>,
     ) -> Result<Vec<f32>, JobError> {
         self.impose(condition, &mut x);
         let (mask, _) = self.free(condition.ends.is_some());
-        for kernel in kernels {
+        for kernel in path.kernels {
             let output = self.outputs(p, condition, &x, kernel.from)?;
             let mean = self.means(kernel, &x, &output);
-            let sigma = (kernel.sigma * noise.temperature).max(noise.floor);
+            let sigma = (kernel.sigma * path.temperature).max(path.floor);
             let mut after = mean.clone();
             if sigma > 0.0 {
                 for (row, rng) in after.chunks_exact_mut(self.size()).zip(rngs.iter_mut()) {

@@ -4,7 +4,7 @@ use align_runtime_api::{Input, JobError};
 use burn::prelude::*;
 
 use crate::exec::data::Meta;
-use crate::exec::denoiser::{Condition, Denoiser, Move, Noise};
+use crate::exec::denoiser::{Condition, Denoiser, Move, Path};
 use crate::exec::env::Stream;
 use crate::exec::facts::{EMA, Facts, State, read};
 use crate::exec::model::{Planner, Plans, Request};
@@ -58,12 +58,13 @@ impl Drawing {
         let sampler = &self.denoiser.sampler;
         let x = self.denoiser.noise(sampler.temperature, rngs);
         let kernels = sampler.kernels(sampler.chain.steps(), None);
-        let noise = Noise {
+        let path = Path {
+            kernels: &kernels,
             temperature: sampler.temperature,
             floor: 0.0,
         };
         self.denoiser
-            .walk(&self.params, condition, x, &kernels, noise, rngs, None)
+            .walk(&self.params, condition, x, path, rngs, None)
     }
 
     /// Takes normalised samples a share of the chain back into noise, and denoises them with this model.
@@ -82,12 +83,13 @@ impl Drawing {
             .denoiser
             .noised(samples, &noise, &vec![start; rngs.len()], condition);
         let kernels = sampler.kernels(start, None);
-        let noise = Noise {
+        let path = Path {
+            kernels: &kernels,
             temperature: sampler.temperature,
             floor: 0.0,
         };
         self.denoiser
-            .walk(&self.params, condition, x, &kernels, noise, rngs, None)
+            .walk(&self.params, condition, x, path, rngs, None)
     }
 
     /// Samples by implicit steps with this share of ancestral noise and at least `floor`, and every step of them.
@@ -101,19 +103,14 @@ impl Drawing {
         let x = self.denoiser.noise(1.0, rngs);
         let kernels = sampler.kernels(sampler.chain.steps(), Some(eta));
         let mut moves = Vec::new();
-        let noise = Noise {
+        let path = Path {
+            kernels: &kernels,
             temperature: 1.0,
             floor,
         };
-        let out = self.denoiser.walk(
-            &self.params,
-            condition,
-            x,
-            &kernels,
-            noise,
-            rngs,
-            Some(&mut moves),
-        )?;
+        let out = self
+            .denoiser
+            .walk(&self.params, condition, x, path, rngs, Some(&mut moves))?;
         Ok((out, moves))
     }
 

@@ -2,6 +2,7 @@
 
 pub mod cascade;
 pub mod chain;
+mod collecting;
 pub mod data;
 pub mod denoiser;
 pub mod drawing;

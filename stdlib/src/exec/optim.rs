@@ -16,7 +16,9 @@ pub fn clip(gradient: &mut [f32], max: f64) -> f64 {
         .sqrt();
     if norm.is_finite() && max > 0.0 && norm > max {
         let factor = (max / (norm + 1e-6)) as f32;
-        gradient.iter_mut().for_each(|g| *g *= factor);
+        for g in gradient.iter_mut() {
+            *g *= factor;
+        }
     }
     norm
 }

@@ -9,14 +9,15 @@ use burn::tensor::TensorData;
 use rand::RngExt as _;
 
 use crate::exec::chain::Kernel;
-use crate::exec::data::{Dataset, Meta, Windows};
+use crate::exec::collecting::{Chain, Collecting, credits};
+use crate::exec::data::{Dataset, Windows};
 use crate::exec::denoiser::{Condition, Denoiser, numbers};
 use crate::exec::drawing::Drawing;
 use crate::exec::env::{Env, Stream};
 use crate::exec::facts::input;
 use crate::exec::judge::Judge;
 use crate::exec::learner::Update;
-use crate::exec::model::{Planner, Plans, Request};
+use crate::exec::model::Critic;
 use crate::exec::rollout::{Episode, Options, Starts, rollout};
 use crate::exec::stage::{DiffusionTrainer, Objective, STREAMS, Stage, free_mean};
 use crate::losses::denoise::exec::held_windows;
@@ -121,109 +122,6 @@ fn environment_name(job: &Job) -> Option<String> {
     }
 }
 
-/// The chain of one plan.
-struct Chain {
-    /// Which episode, and which of its plans.
-    place: (usize, usize),
-    /// Normalised condition.
-    observation: Vec<f32>,
-    end: Option<Vec<f32>>,
-    /// The observation in the environment's units.
-    raw: Vec<f32>,
-    /// Samples at every level, noisiest first: one more than there are steps.
-    levels: Vec<Vec<f32>>,
-    /// Mean over free numbers of `(x' - mean)^2 / (2 sigma^2)` at each step, when it was collected.
-    exponents: Vec<f32>,
-}
-
-/// A planner that keeps its chains.
-struct Collecting {
-    drawing: Drawing,
-    settings: Settings,
-    chains: Vec<Chain>,
-    kernels: Vec<Kernel>,
-    plans_of: Vec<usize>,
-}
-
-impl Planner for Collecting {
-    fn plan(&mut self, request: Request<'_>) -> Result<Plans, JobError> {
-        let Settings { eta, floor, .. } = self.settings;
-        let condition = self.drawing.condition(request.observations, request.goals);
-        let (samples, moves) = self
-            .drawing
-            .explore(&condition, (eta, floor), request.rngs)?;
-        let d = &self.drawing.denoiser;
-        let (size, obs) = (d.size(), d.obs);
-        let (mask, free) = d.free(condition.ends.is_some());
-        for (row, episode) in request.episodes.iter().enumerate() {
-            let part = row * size..(row + 1) * size;
-            let given = row * obs..(row + 1) * obs;
-            let mut levels: Vec<Vec<f32>> = moves
-                .iter()
-                .map(|m| m.before[part.clone()].to_vec())
-                .collect();
-            levels.push(samples[part.clone()].to_vec());
-            let exponent = |m: &crate::exec::denoiser::Move| {
-                let squares = m.after[part.clone()]
-                    .iter()
-                    .zip(&m.mean[part.clone()])
-                    .zip(&mask);
-                let sum: f64 = squares
-                    .map(|((x, mu), f)| f64::from((x - mu) * (x - mu) * f))
-                    .sum();
-                (sum / (2.0 * m.kernel.sigma * m.kernel.sigma * free as f64)) as f32
-            };
-            if self.plans_of.len() <= *episode {
-                self.plans_of.resize(episode + 1, 0);
-            }
-            self.chains.push(Chain {
-                place: (*episode, self.plans_of[*episode]),
-                observation: condition.observations[given.clone()].to_vec(),
-                end: condition.ends.as_ref().map(|e| e[given.clone()].to_vec()),
-                raw: request.observations[given].to_vec(),
-                exponents: moves.iter().map(exponent).collect(),
-                levels,
-            });
-            self.plans_of[*episode] += 1;
-        }
-        self.kernels = moves.iter().map(|m| m.kernel).collect();
-        Ok(self.drawing.plans(samples))
-    }
-
-    fn meta(&self) -> &Meta {
-        self.drawing.meta()
-    }
-}
-
-/// Credit of each plan: the reward from where it was asked for to the end of its episode, discounted per environment step between plans.
-fn credits(chains: &[Chain], episodes: &[Episode], discount: f64) -> Vec<f64> {
-    let to_go: Vec<Vec<f64>> = episodes
-        .iter()
-        .map(|e| {
-            let mut sum = 0.0;
-            let mut out: Vec<f64> = e
-                .decisions
-                .iter()
-                .rev()
-                .map(|d| {
-                    sum = d.reward + discount.powi(d.steps as i32) * sum;
-                    sum
-                })
-                .collect();
-            out.reverse();
-            out
-        })
-        .collect();
-    let of = |c: &Chain| {
-        to_go
-            .get(c.place.0)
-            .and_then(|e| e.get(c.place.1))
-            .copied()
-            .unwrap_or(0.0)
-    };
-    chains.iter().map(of).collect()
-}
-
 /// Credits less what the baseline explains of them, whitened.  The baseline enters by a least-squares line, so that its scale and offset do not
 /// matter; without one the mean is taken off.  Credits that do not vary give zeros.
 pub fn advantages(credits: &[f64], baseline: Option<&[f64]>) -> Vec<f64> {
@@ -243,8 +141,9 @@ pub fn advantages(credits: &[f64], baseline: Option<&[f64]>) -> Vec<f64> {
         }
     }
     let spread = (out.iter().map(|a| a * a).sum::<f64>() / n).sqrt();
-    out.iter_mut()
-        .for_each(|a| *a = if spread > 1e-8 { *a / spread } else { 0.0 });
+    for a in &mut out {
+        *a = if spread > 1e-8 { *a / spread } else { 0.0 };
+    }
     out
 }
 
@@ -403,13 +302,7 @@ impl Reinforcing {
             &stage.learner.device,
         );
         let settings = self.settings;
-        let mut planner = Collecting {
-            drawing,
-            settings,
-            chains: Vec::new(),
-            kernels: Vec::new(),
-            plans_of: Vec::new(),
-        };
+        let mut planner = Collecting::new(drawing, (settings.eta, settings.floor));
         let base = step.wrapping_mul(STREAMS);
         let streams = |i: u64| stage.stream(Purpose::Rollout, base.wrapping_add(i));
         let episodes = rollout(
@@ -422,10 +315,7 @@ impl Reinforcing {
         let Collecting {
             chains, kernels, ..
         } = planner;
-        let discount = self
-            .critic
-            .as_ref()
-            .map_or(DISCOUNT, |c| crate::exec::model::Critic::discount(c));
+        let discount = self.critic.as_ref().map_or(DISCOUNT, Critic::discount);
         // A planner is asked once an episode: its credit is then the plain return.
         let credits = credits(&chains, &episodes, discount);
         let raw: Vec<f32> = chains.iter().flat_map(|c| c.raw.iter().copied()).collect();

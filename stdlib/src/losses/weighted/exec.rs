@@ -32,28 +32,26 @@ pub fn open(job: &Job, loss: &Weighted, data: &Dataset) -> Result<DiffusionTrain
     if train.is_empty() {
         return Err(JobError::Data("0 windows to learn from".into()));
     }
-    let advantages = match loss.critic.as_ref().and_then(|r| job.inputs.get(r.need)) {
-        Some(input) => {
-            let judge = Judge::open(input, &stage.learner.device)?;
-            judge.fits(stage.denoiser.act, stage.denoiser.obs)?;
-            let states: Vec<f32> = steps
-                .iter()
-                .flat_map(|t| data.rollouts.observation(*t))
-                .copied()
-                .collect();
-            let actions: Vec<f32> = steps
-                .iter()
-                .flat_map(|t| data.rollouts.action(*t))
-                .copied()
-                .collect();
-            judge.advantages(&states, &actions)?
-        }
-        None => {
-            let returns = data.rollouts.returns_to_go(DISCOUNT);
-            let mine: Vec<f64> = steps.iter().map(|t| returns[*t]).collect();
-            let mean = mine.iter().sum::<f64>() / mine.len() as f64;
-            mine.into_iter().map(|r| r - mean).collect()
-        }
+    let critic = loss.critic.as_ref().and_then(|r| job.inputs.get(r.need));
+    let advantages = if let Some(input) = critic {
+        let judge = Judge::open(input, &stage.learner.device)?;
+        judge.fits(stage.denoiser.act, stage.denoiser.obs)?;
+        let states: Vec<f32> = steps
+            .iter()
+            .flat_map(|t| data.rollouts.observation(*t))
+            .copied()
+            .collect();
+        let actions: Vec<f32> = steps
+            .iter()
+            .flat_map(|t| data.rollouts.action(*t))
+            .copied()
+            .collect();
+        judge.advantages(&states, &actions)?
+    } else {
+        let returns = data.rollouts.returns_to_go(DISCOUNT);
+        let mine: Vec<f64> = steps.iter().map(|t| returns[*t]).collect();
+        let mean = mine.iter().sum::<f64>() / mine.len() as f64;
+        mine.into_iter().map(|r| r - mean).collect()
     };
     let square = advantages.iter().map(|a| a * a).sum::<f64>() / advantages.len() as f64;
     let scale = square.sqrt().max(1e-8);
