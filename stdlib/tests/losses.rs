@@ -17,6 +17,7 @@ use align_stdlib::exec::stage::{Noised, row_errors};
 use align_stdlib::exec::weights::{Arch, Weights, gradients, read_flat};
 use align_stdlib::losses::diffusion_dpo::exec as dpo;
 use align_stdlib::losses::iql::{Iql, exec as iql};
+use align_stdlib::nets::temporal_unet::{TemporalUnet, exec::Unet};
 use align_stdlib::nets::twin_q::{TwinQ, exec::Critic};
 use burn::prelude::*;
 use rand_chacha::rand_core::SeedableRng as _;
@@ -376,4 +377,35 @@ fn given_numbers_have_no_part_in_the_loss() {
     assert_eq!(errors(noise.clone()), errors(other.clone()));
     other[0] = 9.0;
     assert_ne!(errors(noise), errors(other));
+}
+
+#[test]
+fn a_checkpoint_has_pytorchs_names_shapes_and_layouts() {
+    let f = Fixture::open("unet");
+    let net = TemporalUnet {
+        width: 8,
+        mults: vec![1, 2],
+    };
+    let mut arch = Arch::default();
+    Unet::new(&mut arch, &net, 6, 16).unwrap();
+    let saved = f.weights(&Arc::new(arch), "weight.").to_bytes().unwrap();
+    let (saved, theirs) = (
+        SafeTensors::deserialize(&saved).unwrap(),
+        SafeTensors::deserialize(&f.bytes).unwrap(),
+    );
+    let names: Vec<String> = theirs
+        .names()
+        .into_iter()
+        .filter_map(|n| n.strip_prefix("weight."))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(saved.len(), names.len());
+    for name in names {
+        let (a, b) = (
+            saved.tensor(&name).unwrap(),
+            theirs.tensor(&format!("weight.{name}")).unwrap(),
+        );
+        assert_eq!(a.shape(), b.shape(), "{name}");
+        assert!(a.data() == b.data(), "{name} differs");
+    }
 }
