@@ -62,6 +62,7 @@ pub fn check(world: &dyn World, main: &str, options: &Options) -> Checked {
     diagnostics.extend(out.diagnostics);
     diag::sort(&mut diagnostics);
     diag::drop_follow_ups(&mut diagnostics);
+    diag::join_repeats(&mut diagnostics);
     let complete = out.params.iter().all(|(_, v)| v.is_some());
     let plan = (complete && !diagnostics.iter().any(Diagnostic::is_error))
         .then(|| lower::plan(program.edition, main, out.lanes, out.reports, out.parallel));

@@ -35,6 +35,11 @@ pub fn trials() -> Vec<Trial> {
             format!("corpus::{}::is_fine", program.path),
             move || fine(&files).map_err(Into::into),
         ));
+        let slips = files_of(&all, &program.path);
+        out.push(Trial::test(
+            format!("corpus::{}::one_slip_is_one_message", program.path),
+            move || one_slip_is_one_message(&slips).map_err(Into::into),
+        ));
         if ["quickstart.align", "specification.align"]
             .iter()
             .any(|n| program.path.ends_with(n))
@@ -52,6 +57,53 @@ pub fn trials() -> Vec<Trial> {
         }
     }
     out
+}
+
+/// Every file, this one first.
+fn files_of(all: &[(String, String)], main: &str) -> Files {
+    let (mut list, others): (Vec<_>, Vec<_>) =
+        all.iter().cloned().partition(|(path, _)| path == main);
+    list.extend(others);
+    Files {
+        list,
+        sets: Vec::new(),
+    }
+}
+
+/// Leaves the second letter out of every longer word, one word at a time.
+fn one_slip_is_one_message(files: &Files) -> Result<(), String> {
+    let Some((_, text)) = files.list.first() else {
+        return Ok(());
+    };
+    let mut wrong = String::new();
+    let mut start = 0;
+    for word in text.split_inclusive(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
+        let at = start;
+        start += word.len();
+        let name = word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let line = text[..at].rsplit('\n').next().unwrap_or("");
+        // Without its edition a file lacks something else too.
+        if name.len() < 4
+            || name == "align"
+            || line.contains("//")
+            || name.starts_with(|c: char| c.is_ascii_digit())
+        {
+            continue;
+        }
+        let mut files = files.clone();
+        if let Some((_, main)) = files.list.first_mut() {
+            main.replace_range(at + 1..at + 2, "");
+        }
+        let checked = files.check();
+        if checked.diagnostics.len() > 1 {
+            wrong.push_str(&format!(
+                "`{name}` in line {}:\n{}",
+                text[..at].matches('\n').count() + 1,
+                lines(&checked)
+            ));
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }
 
 fn fine(files: &Files) -> Result<(), String> {

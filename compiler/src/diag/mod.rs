@@ -241,9 +241,74 @@ pub fn drop_follow_ups(diagnostics: &mut Vec<Diagnostic>) {
     });
 }
 
+/// How many further places of one unknown name are shown.
+const FURTHER: usize = 3;
+
+/// Makes one diagnostic of several that miss the same name: where a definition is misspelt, every use would say so.
+pub fn join_repeats(diagnostics: &mut Vec<Diagnostic>) {
+    let mut out: Vec<Diagnostic> = Vec::new();
+    let mut places: Vec<usize> = Vec::new();
+    for d in diagnostics.drain(..) {
+        let same = |first: &Diagnostic| {
+            d.code == "A1001"
+                && first.code == d.code
+                && first.file == d.file
+                && first.message == d.message
+        };
+        let Some(at) = out.iter().position(same) else {
+            out.push(d);
+            places.push(1);
+            continue;
+        };
+        let (first, count) = (&mut out[at], &mut places[at]);
+        *count += 1;
+        if *count <= FURTHER + 1 {
+            first.labels.push(Label {
+                file: d.file,
+                span: d.span,
+                text: "here too".to_owned(),
+            });
+        }
+        match (&mut first.fix, d.fix) {
+            (Some(fix), Some(more)) if fix.title == more.title => fix.edits.extend(more.edits),
+            (fix, _) => *fix = None,
+        }
+    }
+    for (d, count) in out.iter_mut().zip(places) {
+        if let Some(hidden) = count.checked_sub(FURTHER + 1).filter(|n| *n > 0)
+            && let Some(last) = d.labels.last_mut()
+        {
+            last.text = format!("here too, and in {hidden} more places");
+        }
+    }
+    *diagnostics = out;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_is_missed_often_is_one_message() {
+        let miss = |at: usize, name: &str| {
+            Diagnostic::error(
+                "A1001",
+                FileId(0),
+                Span::new(at, at + 4),
+                format!("no `{name}`"),
+            )
+            .with_replacement(Span::new(at, at + 4), "data")
+        };
+        let mut all: Vec<_> = (0..6).map(|n| miss(n * 10, "dat")).collect();
+        all.push(miss(90, "other"));
+        join_repeats(&mut all);
+        let [first, other] = &all[..] else {
+            panic!("{all:?}")
+        };
+        assert_eq!((first.labels.len(), other.labels.len()), (3, 0));
+        assert_eq!(first.labels[2].text, "here too, and in 2 more places");
+        assert_eq!(first.fix.as_ref().map(|f| f.edits.len()), Some(6));
+    }
 
     #[test]
     fn what_follows_from_a_mistake_is_not_said() {
