@@ -12,7 +12,7 @@ mod text;
 use std::collections::BTreeMap;
 
 use align_plan::{Need, Node, NodeId, NodeKind, Plan};
-use align_schema::{Dim, Port, Quantity, Value};
+use align_schema::{Port, Value};
 
 pub use dot::dot;
 pub use mermaid::mermaid;
@@ -265,7 +265,8 @@ fn spot(node: &Node) -> Spot {
         }
     };
     let limit = match node.kind {
-        NodeKind::Sequence => format!("{}", Quantity::new(rounds as f64, Dim::Rounds)),
+        NodeKind::Sequence if rounds == 1 => "1 round".to_owned(),
+        NodeKind::Sequence => format!("{rounds} rounds"),
         _ => node.budget.as_ref().map_or(String::new(), |b| {
             let limits: Vec<String> = b.any.iter().map(ToString::to_string).collect();
             limits.join(" or ")
