@@ -23,6 +23,8 @@ pub(super) struct Around<'a> {
     pub never: Option<Span>,
     /// The stages that it comes from.
     pub ancestors: &'a [NodeId],
+    /// Whether its start is wrong, so that they are not known.
+    pub lost: bool,
 }
 
 impl Checker<'_> {
@@ -152,6 +154,9 @@ impl Checker<'_> {
                 let node = needs.get(r.need).map(|n| &n.node);
                 if node.is_some_and(|n| around.ancestors.contains(n)) {
                     return Some(Target::Need(r.need));
+                }
+                if around.lost {
+                    return None;
                 }
                 let span = argument(expr, "to", 0).map_or(expr.span, |e| e.span);
                 self.report(

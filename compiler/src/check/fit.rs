@@ -208,7 +208,7 @@ impl Checker<'_> {
             }
             _ => {}
         }
-        if loss.needs_env && header.env.is_none() && header.good {
+        if loss.needs_env && !header.acts_in && header.good {
             error(
                 self,
                 format!(

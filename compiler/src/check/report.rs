@@ -44,6 +44,10 @@ impl Checker<'_> {
         };
         let pipeline = self.reported(at, name, target).ok()?;
         let (scope, axes) = self.report_scope(pipeline);
+        let swept = match &program.def(target).kind {
+            Kind::Sweep(block) => super::sweep::axis_names(block),
+            _ => Vec::new(),
+        };
         self.metrics = scope;
         let mut table = None;
         let mut expects = Vec::new();
@@ -57,7 +61,7 @@ impl Checker<'_> {
                         fields.push(stmt.clone());
                         continue;
                     }
-                    match self.table(at, value, &axes) {
+                    match self.table(at, value, &axes, &swept) {
                         Some(v) => table = Some(v),
                         None => good = false,
                     }
@@ -149,7 +153,7 @@ impl Checker<'_> {
     }
 
     /// `mean_ci(score) by [task, stage]`.
-    fn table(&mut self, at: At, expr: &Expr, groups: &[String]) -> Option<Value> {
+    fn table(&mut self, at: At, expr: &Expr, groups: &[String], swept: &[&str]) -> Option<Value> {
         let spot = Spot {
             path: "table",
             name: "table",
@@ -174,6 +178,11 @@ impl Checker<'_> {
             let name = dotted(item).unwrap_or_default();
             if groups.contains(&name) {
                 by.push(Value::Name(name));
+                continue;
+            }
+            if swept.contains(&name.as_str()) {
+                // An axis that is no parameter of the pipeline: the sweep says so.
+                good = false;
                 continue;
             }
             let error = Diagnostic::error(

@@ -26,6 +26,8 @@ pub(super) struct Header {
     pub on: Option<Span>,
     /// The environment and where it is named.
     pub env: Option<(Value, Span)>,
+    /// Whether `in` is written at all.
+    pub acts_in: bool,
     /// The stage that it starts from.
     pub from: Option<Rc<Trained>>,
     /// The same, as a definition.
@@ -113,6 +115,7 @@ impl Checker<'_> {
             keep: keep.written,
             never: never(&block.body, cadence, limits.as_deref()),
             ancestors: &ancestors,
+            lost: block.from.is_some() && header.from.is_none(),
         };
         // Without the fields every `scale` would look wrong.
         let arms = match fields {
@@ -172,6 +175,7 @@ impl Checker<'_> {
             data: None,
             on: block.on.as_ref().map(|e| e.span),
             env: None,
+            acts_in: block.env.is_some(),
             from: None,
             from_def: None,
             good: true,

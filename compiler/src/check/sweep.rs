@@ -398,6 +398,11 @@ impl Checker<'_> {
             for (key, value) in entries {
                 let text = key.text();
                 let Some(axis) = axes.iter().find(|a| a.name.text == text) else {
+                    good = false;
+                    if axis_names(block).len() != axes.len() {
+                        // An axis itself is wrong, and said to be.
+                        continue;
+                    }
                     let words: Vec<&str> = axes.iter().map(|a| a.name.text.as_str()).collect();
                     let name = Name {
                         text: text.clone(),
@@ -406,7 +411,6 @@ impl Checker<'_> {
                     let message = format!("`{text}` is no axis of this sweep");
                     let help = format!("its axes are {}", all_of(&words));
                     self.unknown("A6005", def.at, &name, message, &words, Some(help));
-                    good = false;
                     continue;
                 };
                 let Kind::Formal(declared) = &program.def(axis.formal).kind else {
@@ -460,4 +464,16 @@ fn step(index: &mut [usize], axes: &[Axis]) -> bool {
         *i = 0;
     }
     false
+}
+
+/// Names of the axes as they are written, right or wrong.
+pub(super) fn axis_names(block: &Block) -> Vec<&str> {
+    block
+        .body
+        .iter()
+        .filter_map(|stmt| match &stmt.kind {
+            StmtKind::Axis { name, .. } => Some(name.text.as_str()),
+            _ => None,
+        })
+        .collect()
 }

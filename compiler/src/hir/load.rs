@@ -234,8 +234,13 @@ impl Loader<'_> {
                             format!("`{}` has no `{}`", file.text, name.text),
                         );
                         let near = near(&name.text, self.program.names(scope, |_| true));
+                        let meant = match near.as_slice() {
+                            [only] => Some((*only).to_owned()),
+                            _ => None,
+                        };
                         let error = suggested(error, name.span, &near);
                         self.diagnostics.push(error);
+                        self.bring_meant(at, name, meant);
                     }
                     found
                 });
@@ -361,6 +366,20 @@ impl Loader<'_> {
         };
         for name in names {
             self.bring(at, main, name, u.alias.as_ref(), None);
+        }
+    }
+
+    /// Binds what a misspelt import was likely meant to bring, so that its uses stay silent.
+    fn bring_meant(&mut self, at: At, name: &Name, meant: Option<String>) {
+        if let Some(text) = meant
+            && self.program.lookup(at.scope, &text).is_none()
+        {
+            let meant = Name {
+                text,
+                span: name.span,
+            };
+            let id = self.push(at, &meant, Kind::Poison);
+            self.bind(at, &meant, id);
         }
     }
 
