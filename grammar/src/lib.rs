@@ -7,6 +7,7 @@ extern crate alloc;
 
 mod advice;
 pub mod ast;
+mod balance;
 mod blocks;
 mod brackets;
 pub mod lex;
