@@ -36,6 +36,7 @@ Exit codes:
 #[derive(Debug, Parser)]
 #[command(
     name = "align",
+    bin_name = "align",
     version,
     styles = STYLES,
     after_help = AFTER,

@@ -20,9 +20,10 @@ pub struct Score {
 }
 
 impl Score {
-    /// The score of a node's best evaluation, if it was scored at all.
+    /// The score of a node's best evaluation, of its newest while there is no best, if it was scored at all.
     pub fn of(status: &NodeStatus) -> Option<Self> {
-        let recorded = status.best.get("score").copied();
+        let in_work = || status.last.get("score").filter(|_| status.best.is_empty());
+        let recorded = status.best.get("score").or_else(in_work).copied();
         let mean = recorded.or_else(|| stats::mean(&status.episodes))?;
         let std = status
             .best

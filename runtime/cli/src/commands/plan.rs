@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use align_runtime_api::PlanEntry;
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 
 use super::{Exit, ProgramArgs, StoreArgs};
 use crate::host;
@@ -77,20 +77,37 @@ pub(crate) fn run(args: &PlanArgs) -> Exit {
     }
 }
 
+/// The order of its fields is part of the contract.
+#[derive(Serialize)]
+struct Document<'a> {
+    version: u32,
+    nodes: &'a [PlanEntry],
+    summary: Summary,
+}
+
+#[derive(Serialize)]
+struct Summary {
+    reuse: usize,
+    resume: usize,
+    rerun: usize,
+    reevaluate: usize,
+    new: usize,
+}
+
 fn as_json(entries: &[PlanEntry]) -> String {
     let counts = plan_table::counts(entries);
     let count = |key: &str| counts.get(key).copied().unwrap_or(0);
-    let document = json!({
-        "version": 1,
-        "nodes": entries,
-        "summary": {
-            "reuse": count("reuse"),
-            "resume": count("resume"),
-            "rerun": count("rerun"),
-            "reevaluate": count("reevaluate"),
-            "new": count("new"),
+    let document = Document {
+        version: 1,
+        nodes: entries,
+        summary: Summary {
+            reuse: count("reuse"),
+            resume: count("resume"),
+            rerun: count("rerun"),
+            reevaluate: count("reevaluate"),
+            new: count("new"),
         },
-    });
+    };
     format!(
         "{}\n",
         serde_json::to_string_pretty(&document).unwrap_or_default()

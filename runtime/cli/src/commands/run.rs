@@ -8,7 +8,7 @@ use align_compiler::graph;
 use align_plan::{NodeId, Plan};
 use align_runtime::{Interrupt, RunOptions, Store, report};
 use align_runtime_api::{NodeState, NodeStatus, RunEvent};
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::{Exit, ProgramArgs, StoreArgs};
 use crate::host::{self, Planned};
@@ -16,8 +16,8 @@ use crate::ui::progress::Progress;
 use crate::ui::term::{Look, Tone, errln, fail, outln};
 
 const AFTER: &str = "\
-The same command again runs only what changed; after an interrupt or a crash it goes on from the last
-checkpoint.  Ctrl-C once writes checkpoints and stops; twice stops at once.
+The same command again runs only what changed; after an interrupt or a crash it goes on from the
+last checkpoint.  Ctrl-C once writes checkpoints and stops, twice stops at once.
 
 Examples:
   align run study.align
@@ -64,20 +64,13 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// What computes.
-    #[arg(long, value_enum, default_value_t = Device::Cpu)]
-    device: Device,
+    #[arg(long, value_name = "DEVICE", default_value = "cpu", value_parser = ["cpu"])]
+    device: String,
     /// Make faults happen, for tests; see below.
     #[arg(long, value_name = "SPEC", env = "ALIGN_INJECT")]
     inject: Option<String>,
     #[command(flatten)]
     store: StoreArgs,
-}
-
-/// Devices that this build can compute on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Device {
-    /// The processor.
-    Cpu,
 }
 
 /// Reads `30min`, `2 h`, `90s` as seconds.
@@ -179,8 +172,14 @@ fn drive(args: &RunArgs, plan: &Plan) -> Result<Ended, Exit> {
     let outcome = align_runtime::run(plan, &store, library, &options, &mut on_event);
     progress.close();
     let outcome = outcome.map_err(|e| refuse(&e.to_string()))?;
+    // After an interrupt the store knows more than the driver, which stopped asking.
+    let statuses = if outcome.interrupted {
+        align_runtime::status(plan, &store, library, host::NUMERIC).unwrap_or(outcome.nodes)
+    } else {
+        outcome.nodes
+    };
     Ok(Ended {
-        statuses: outcome.nodes,
+        statuses,
         reused,
         interrupted: outcome.interrupted,
     })
@@ -195,6 +194,7 @@ fn options(args: &RunArgs, interrupt: Interrupt) -> Result<RunOptions, String> {
         fail_fast: args.fail_fast,
         interrupt,
         numeric: host::NUMERIC.to_owned(),
+        device: args.device.clone(),
         ..RunOptions::default()
     };
     if let Some(jobs) = args.jobs {
@@ -284,10 +284,7 @@ fn write_page(
     let facts = [
         ("align".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
         ("edition".to_owned(), plan.edition.to_string()),
-        (
-            "device".to_owned(),
-            format!("{:?}", args.device).to_lowercase(),
-        ),
+        ("device".to_owned(), args.device.clone()),
         (
             "system".to_owned(),
             format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),

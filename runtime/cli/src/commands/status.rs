@@ -2,7 +2,7 @@
 
 use align_runtime_api::NodeStatus;
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 
 use super::{Exit, ProgramArgs, StoreArgs};
 use crate::host;
@@ -47,8 +47,18 @@ pub(crate) fn run(args: &StatusArgs) -> Exit {
     Exit::Fine
 }
 
+/// The order of its fields is part of the contract.
+#[derive(Serialize)]
+struct Document<'a> {
+    version: u32,
+    nodes: &'a [NodeStatus],
+}
+
 fn as_json(statuses: &[NodeStatus]) -> String {
-    let document = json!({ "version": 1, "nodes": statuses });
+    let document = Document {
+        version: 1,
+        nodes: statuses,
+    };
     format!(
         "{}\n",
         serde_json::to_string_pretty(&document).unwrap_or_default()
