@@ -117,10 +117,8 @@ fn run(case: &Case) -> Result<(), String> {
     }
     let mut bare = case.files.clone();
     for (_, text) in &mut bare.list {
-        *text = text
-            .lines()
-            .map(|l| format!("{}\n", without_claims(l)))
-            .collect();
+        let lines: Vec<&str> = text.lines().map(without_claims).collect();
+        *text = lines.join("\n") + "\n";
     }
     let checked = bare.check();
     let mut wrong = compare(&claims(&case.files), &checked);

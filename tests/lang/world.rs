@@ -41,7 +41,6 @@ impl Files {
         let options = Options {
             sets: self.sets.clone(),
             allow_unset: true,
-            ..Options::default()
         };
         check(&Memory(self.list.iter().cloned().collect()), main, &options)
     }
