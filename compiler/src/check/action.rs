@@ -1,14 +1,14 @@
 //! Failure actions: can one be carried out in its stage?
 
 use align_grammar::ast::{Expr, ExprKind, Name, Span};
-use align_plan::{Action, FailScope, Field, KeepRule, Need, NodeId, Target};
+use align_plan::{Action, FailScope, Field, KeepRule, Need, Target};
 use align_schema::{BlockKind, Bounds, Call, Group, Ty, Value};
 use align_stdlib::rules::{Fail, Retry, Rollback};
 
 use super::condition::argument;
 use super::{Checker, Edges, Spot};
 use crate::diag::Diagnostic;
-use crate::hir::At;
+use crate::hir::{At, DefId};
 use std::collections::BTreeMap;
 
 /// What an action needs to know of its stage.
@@ -21,8 +21,8 @@ pub(super) struct Around<'a> {
     pub keep: Option<Span>,
     /// Of a checkpoint's cadence beyond the budget, so that none is ever written.
     pub never: Option<Span>,
-    /// The stages that it comes from.
-    pub ancestors: &'a [NodeId],
+    /// The stage that it starts from.
+    pub from: Option<DefId>,
     /// Whether its start is wrong, so that they are not known.
     pub lost: bool,
 }
@@ -152,7 +152,7 @@ impl Checker<'_> {
         let (target, kept, word) = match to {
             Value::Ref(r) => {
                 let node = needs.get(r.need).map(|n| &n.node);
-                if node.is_some_and(|n| around.ancestors.contains(n)) {
+                if node.is_some_and(|n| self.comes_from(around.from, n)) {
                     return Some(Target::Need(r.need));
                 }
                 if around.lost {

@@ -107,14 +107,13 @@ impl Checker<'_> {
             }))
         };
         let empty = std::collections::BTreeMap::new();
-        let ancestors = self.ancestors(header.from_def);
         let cadence = keep.spec.as_ref().map(|k| k.every);
         let around = Around {
             fields: fields.as_ref().unwrap_or(&empty),
             rules: &keep.rules,
             keep: keep.written,
             never: never(&block.body, cadence, limits.as_deref()),
-            ancestors: &ancestors,
+            from: header.from_def,
             lost: block.from.is_some() && header.from.is_none(),
         };
         // Without the fields every `scale` would look wrong.
@@ -230,21 +229,20 @@ impl Checker<'_> {
         (task, task.is_some() || self.symbolic)
     }
 
-    /// The stages on the way to a checkpoint.
-    fn ancestors(&self, from: Option<DefId>) -> Vec<NodeId> {
-        let mut out = Vec::new();
-        let mut at = from;
-        while let Some(id) = at {
+    /// Whether a node is on the way to the checkpoint that a stage starts from.
+    pub(super) fn comes_from(&self, start: Option<DefId>, node: &NodeId) -> bool {
+        let mut seen = std::collections::HashSet::new();
+        let mut at = start;
+        while let Some(id) = at.filter(|id| seen.insert(*id)) {
             let Some(Entity::Trained(trained)) = self.entity(id) else {
-                break;
+                return false;
             };
-            if out.contains(&trained.id) {
-                break;
+            if trained.id == *node {
+                return true;
             }
-            out.push(trained.id.clone());
             at = trained.from;
         }
-        out
+        false
     }
 
     #[allow(clippy::too_many_arguments)]
