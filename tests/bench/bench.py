@@ -4,6 +4,7 @@ CPU seconds are those of the kernel's accounting of a finished child, best of se
 add to them.
 """
 
+import json
 import os
 import resource
 import shutil
@@ -83,11 +84,69 @@ def bench_check(folder):
     line("align check, 1,000 stages, CPU", (cpu, "s"), 0.1, peer)
 
 
+def bench_nothing_to_do(folder):
+    """A run whose every result is in the store; the tiny program of the whole runs."""
+    shutil.copy(ROOT / "tests/e2e/tiny.align", folder)
+    cost([ALIGN, "run", "tiny.align"], folder, 1)
+    cpu, wall, _ = cost([ALIGN, "run", "tiny.align"], folder, 5)
+    line("align run, all in the store, wall", (wall, "s"), 1, f"{cpu:.3f} s of CPU")
+
+
+def bench_overhead(folder, program, limit):
+    """CPU time of a run outside the library's training, evaluating and data work, as a share of all of it."""
+    shutil.copy(ROOT / program, folder)
+    meter = folder / "meter.jsonl"
+    os.environ["ALIGN_METER"] = str(meter)
+    total, wall, _ = cost([ALIGN, "run", Path(program).name, "--store", "overhead"], folder, 1)
+    del os.environ["ALIGN_METER"]
+    workers = [json.loads(text) for text in meter.read_text().splitlines()]
+    spent = {key: sum(worker[key] for worker in workers) for key in ("step", "evaluate", "make", "open", "save", "total")}
+    rest = total - spent["step"] - spent["evaluate"] - spent["make"]
+    share = ", ".join(
+        f"{name} {100 * seconds / total:.1f}%"
+        for name, seconds in (
+            ("steps", spent["step"]),
+            ("evaluations", spent["evaluate"]),
+            ("data and cascades", spent["make"]),
+            ("opening", spent["open"]),
+            ("saving", spent["save"]),
+            ("driver", total - spent["total"]),
+        )
+    )
+    line(f"runtime overhead, {Path(program).stem}", (100 * rest / total, "%"), limit, f"of {total:.0f} s CPU, {wall:.0f} s wall: {share}")
+
+
+def bench_training():
+    """The embedded U-Net against PyTorch eager, one thread each, in turn."""
+    python = os.environ.get("ALIGN_TORCH_PYTHON", sys.executable)
+    if subprocess.run([python, "-c", "import torch"], capture_output=True, check=False).returncode:
+        print("left out: training against PyTorch (pip install torch==2.9.0 numpy safetensors, or name its Python in ALIGN_TORCH_PYTHON)")
+        return
+    ours = ["cargo", "run", "--release", "--quiet", "-p", "align-stdlib", "--features", "exec", "--example", "train_speed"]
+    theirs = [python, "tests/bench/pytorch/unet.py"]
+    os.environ["RAYON_NUM_THREADS"] = "1"
+    ratios = []
+    for _ in range(3):
+        rates = []
+        for command in (ours, theirs):
+            out = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout
+            rates.append(float(out.split()[-1]))
+        ratios.append((rates[0] / rates[1], rates))
+    ratio, rates = sorted(ratios)[1]
+    line("U-Net training over PyTorch", (ratio, "x"), 0.85, f"{rates[0]:.2f} and {rates[1]:.2f} steps/s", at_least=True)
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         bench_start(folder)
         bench_check(folder)
+        bench_nothing_to_do(folder)
+        if "--train" in sys.argv:
+            bench_overhead(folder, "examples/quickstart.align", 3)
+            bench_training()
+        else:
+            bench_overhead(folder, "tests/e2e/tiny.align", None)
     if failures:
         sys.exit(f"missed: {', '.join(failures)}")
 

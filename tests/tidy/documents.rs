@@ -43,6 +43,22 @@ fn both_licences_are_there_in_full() {
     assert!(document("LICENSE-APACHE").contains("END OF TERMS AND CONDITIONS"));
 }
 
+/// The mistakes in the README are what the command line says (`tests/cli` replays that session).
+#[test]
+fn the_error_of_the_readme_is_real() {
+    let session = document("tests/cli/sessions/readme.txt");
+    let shown: String = session
+        .lines()
+        .filter_map(|l| l.strip_prefix('|'))
+        .map(|l| format!("{}\n", l.strip_prefix(' ').unwrap_or(l)))
+        .collect();
+    assert!(shown.contains("error["), "{session}");
+    assert!(
+        document("README.md").contains(&shown),
+        "README.md lacks\n{shown}"
+    );
+}
+
 /// Relative links of the Markdown documents lead to a file or a folder.
 #[test]
 fn links_lead_somewhere() {

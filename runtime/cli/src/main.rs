@@ -4,6 +4,7 @@ mod commands;
 #[cfg(not(feature = "exec"))]
 mod definitions;
 mod host;
+mod meter;
 mod ui;
 
 use std::process::ExitCode;

@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
+use align_runtime_api::Library;
 use clap::Args;
 
 use super::Exit;
+use crate::meter::Metered;
+use crate::ui::term::errln;
 
 #[derive(Args, Debug)]
 pub(crate) struct WorkerArgs {
@@ -20,10 +23,16 @@ pub(crate) struct WorkerArgs {
 
 pub(crate) fn run(args: &WorkerArgs) -> Exit {
     let library = crate::host::library();
-    Exit::Worker(align_runtime::worker(
-        &args.store,
-        &args.key,
-        args.attempt,
-        library,
-    ))
+    let attempt = |library: &dyn Library| {
+        align_runtime::worker(&args.store, &args.key, args.attempt, library)
+    };
+    let Some(file) = Metered::file() else {
+        return Exit::Worker(attempt(library));
+    };
+    let metered = Metered::new(library, &file);
+    let code = attempt(&metered);
+    if let Err(e) = metered.write() {
+        errln(&format!("`{}` cannot be written: {e}", file.display()));
+    }
+    Exit::Worker(code)
 }
