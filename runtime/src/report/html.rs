@@ -199,14 +199,14 @@ fn summary(rows: &[Row], lanes: usize) -> Markup {
                 thead { tr {
                     th { "name" }
                     @if lanes > 1 { th { "lane" } }
-                    th { "kind" } th.n { "done" } th { "stopped by" } th.n { "score" } th.n { "time" }
+                    th.kind { "kind" } th.n { "done" } th { "stopped by" } th.n { "score" } th.n { "time" }
                 } }
                 tbody {
                     @for row in rows {
                         tr {
                             th scope="row" { (row.name) }
                             @if lanes > 1 { td { (lane_label(&row.lane)) } }
-                            td.dim { (kind(row.kind)) }
+                            td.kind.dim { (kind(row.kind)) }
                             td.n { (row.amount) }
                             td.(if row.state == NodeState::Failed { "bad" } else { "why" }) {
                                 (row.stopped_by)
