@@ -47,11 +47,12 @@ fn both_licences_are_there_in_full() {
 #[test]
 fn the_error_of_the_readme_is_real() {
     let session = document("tests/cli/sessions/readme.txt");
-    let shown: String = session
+    let shown: Vec<&str> = session
         .lines()
         .filter_map(|l| l.strip_prefix('|'))
-        .map(|l| format!("{}\n", l.strip_prefix(' ').unwrap_or(l)))
+        .map(|l| l.strip_prefix(' ').unwrap_or(l))
         .collect();
+    let shown = shown.join("\n");
     assert!(shown.contains("error["), "{session}");
     assert!(
         document("README.md").contains(&shown),

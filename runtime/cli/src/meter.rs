@@ -64,7 +64,8 @@ impl<'a> Metered<'a> {
     }
 
     fn is_for(&self, job: &Job) {
-        *self.node.write().unwrap_or_else(PoisonError::into_inner) = job.node.id.0.clone();
+        let mut node = self.node.write().unwrap_or_else(PoisonError::into_inner);
+        node.clone_from(&job.node.id.0);
     }
 
     /// Adds the line.
