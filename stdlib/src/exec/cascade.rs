@@ -1,6 +1,6 @@
 //! How does a cascade act?  Each member refines the sample of the one before, and a critic picks among several.
 
-use align_runtime_api::{Input, Job, JobError, Made, OnProgress, Purpose, stream};
+use align_runtime_api::{Input, Job, JobError, Made, OnProgress};
 use align_schema::{Call, Value};
 
 use crate::exec::data::Meta;
@@ -11,7 +11,7 @@ use crate::exec::facts::{EMA, Facts, MODEL, STATE, input, read};
 use crate::exec::judge::Judge;
 use crate::exec::learner::device;
 use crate::exec::model::{Critic, Planner, Plans, Request};
-use crate::exec::stage::{STREAMS, environment, judge_and_run};
+use crate::exec::stage::{environment, evaluation_stream, judge_and_run};
 use crate::joins::Refine;
 use crate::picks::BestOf;
 
@@ -201,7 +201,7 @@ pub fn run(job: &Job, progress: OnProgress<'_>) -> Result<Made, JobError> {
         progress,
         expected: episodes as usize,
     };
-    let streams = |i: u64| stream(&job.key, Purpose::Evaluation, STREAMS.wrapping_add(i));
+    let streams = |i: u64| evaluation_stream(job.node.seed, i);
     let evaluation = judge_and_run(
         &mut cascade,
         &facts,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use align_plan::Key;
+use align_plan::{Digest, Key};
 use align_runtime_api::{Evaluation, Files, Job, JobError, Purpose, StepOut, Trainer, stream};
 use burn::prelude::*;
 use burn::tensor::TensorData;
@@ -40,6 +40,8 @@ pub trait Objective {
 pub struct Stage {
     /// Random streams derive from it.
     pub key: Key,
+    /// The lane's seed: evaluations derive from it alone.
+    pub seed: u64,
     /// The model without weights.
     pub denoiser: Denoiser,
     /// What goes into the checkpoint beside the weights.
@@ -174,6 +176,7 @@ impl Stage {
         let env = environment(&facts)?;
         Ok(Self {
             key: job.key.clone(),
+            seed: job.node.seed,
             denoiser,
             facts,
             learner,
@@ -207,9 +210,9 @@ impl Stage {
     }
 
     /// Evaluates the averaged weights by acting and by judging.
-    fn act(&mut self, index: u64, episodes: u64) -> Result<Evaluation, JobError> {
+    fn act(&mut self, episodes: u64) -> Result<Evaluation, JobError> {
         let Self {
-            key,
+            seed,
             denoiser,
             facts,
             learner,
@@ -218,16 +221,24 @@ impl Stage {
             ..
         } = self;
         let mut drawing = Drawing::new(denoiser, facts, &learner.ema, &learner.device);
-        let base = index.wrapping_mul(STREAMS);
         judge_and_run(
             &mut drawing,
             facts,
             env.as_deref(),
             critic.as_mut(),
             episodes,
-            &|i| stream(key, Purpose::Evaluation, base.wrapping_add(i)),
+            &|i| evaluation_stream(*seed, i),
         )
     }
+}
+
+/// The random stream of episode `i` of every evaluation in the lanes of a seed.
+///
+/// All evaluations start from the same states with the same noise (common random numbers), so that stages are compared pairwise: what differs
+/// between two scores is the models, not the luck of their starts.
+pub fn evaluation_stream(seed: u64, i: u64) -> Stream {
+    let key = Key(Digest(format!("evaluation of seed {seed}")));
+    stream(&key, Purpose::Evaluation, i)
 }
 
 /// Runs `episodes` episodes where the task is simulated, and asks the critic for the value of plans from the model's start states.
@@ -312,8 +323,8 @@ impl Trainer for DiffusionTrainer {
         Ok(out)
     }
 
-    fn evaluate(&mut self, index: u64, episodes: u64) -> Result<Evaluation, JobError> {
-        let mut out = self.stage.act(index, episodes)?;
+    fn evaluate(&mut self, _index: u64, episodes: u64) -> Result<Evaluation, JobError> {
+        let mut out = self.stage.act(episodes)?;
         out.metrics.extend(self.objective.valid(&self.stage)?);
         for (name, value) in &out.metrics {
             if !value.is_finite() {
