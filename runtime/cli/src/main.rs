@@ -12,6 +12,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::builder::styling::{AnsiColor, Styles};
 
+/// Training makes and drops a few large buffers a step and checking many small ones; the system's allocator gives pages back in between.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
     .usage(AnsiColor::Green.on_default().bold())

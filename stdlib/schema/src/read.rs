@@ -133,7 +133,6 @@ pub fn take_optional<T: FromValue>(
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 mod tests {
     use crate::{Bounds, Call, Ref, Ty, Value, builtin};
 
