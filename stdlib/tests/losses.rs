@@ -217,25 +217,15 @@ fn a_model_that_is_its_reference_starts_at_log_two() {
     assert!((one(loss) - std::f64::consts::LN_2).abs() < 1e-6);
 }
 
-#[test]
-fn ppo_on_a_step_of_the_chain_and_its_gradient_are_pytorchs() {
-    let (f, d) = (Fixture::open("clipped"), policy());
+/// Rows of one step of the chain, with the reference's means.
+fn chain_rows(f: &Fixture, d: &Denoiser) -> Rows {
     let plain = Device::flex();
     let sigmas = f.f32("sigma");
-    let kernels: Vec<Kernel> = f
-        .times()
-        .iter()
-        .zip(&sigmas)
-        .map(|(t, s)| Kernel {
-            sigma: f64::from(*s),
-            ..d.sampler.chain.posterior(*t)
-        })
-        .collect();
-    let gaussian = 0.5 * (2.0 * std::f64::consts::PI).ln();
-    let exponents = f.values["old"]
-        .iter()
-        .zip(&sigmas)
-        .map(|(old, s)| (-old - f64::from(*s).ln() - gaussian) as f32);
+    let kernel = |(t, s): (&usize, &f32)| Kernel {
+        sigma: f64::from(*s),
+        ..d.sampler.chain.posterior(*t)
+    };
+    let exponent = |(old, s): (&f64, &f32)| (-old - log_scale(*s)) as f32;
     let mut rows = Rows {
         before: f.f32("noisy"),
         after: f.f32("taken"),
@@ -243,44 +233,105 @@ fn ppo_on_a_step_of_the_chain_and_its_gradient_are_pytorchs() {
             observations: f.f32("obs"),
             ends: None,
         },
-        kernels,
-        exponents: exponents.collect(),
+        kernels: f.times().iter().zip(&sigmas).map(kernel).collect(),
+        exponents: f.values["old"].iter().zip(&sigmas).map(exponent).collect(),
         advantages: f.f32("advantage"),
         reference: None,
     };
     let reference = f.weights(&d.arch, "reference.").tensors(&plain);
-    rows.reference = Some(numbers(means(&d, &reference, &rows, &plain)).unwrap());
-    let rule = Rule::Clipped {
-        clip: f.f64("clip"),
-        epochs: 1,
-    };
-    let settings = Settings {
+    rows.reference = Some(numbers(means(d, &reference, &rows, &plain)).unwrap());
+    rows
+}
+
+/// What a Gaussian's log density has beside its exponent, negated.
+fn log_scale(sigma: f32) -> f64 {
+    f64::from(sigma).ln() + 0.5 * (2.0 * std::f64::consts::PI).ln()
+}
+
+fn mean_of(t: Tensor<1>) -> f64 {
+    let v = numbers(t).unwrap();
+    wide(&v).iter().sum::<f64>() / v.len() as f64
+}
+
+fn settings(f: &Fixture, rule: Rule) -> Settings {
+    Settings {
         rule,
         kl: f.f64("kl_weight"),
         plans: 6,
         eta: 1.0,
         floor: 0.1,
-    };
+    }
+}
+
+#[test]
+fn ppo_on_a_step_of_the_chain_and_its_gradient_are_pytorchs() {
+    let (f, d) = (Fixture::open("clipped"), policy());
+    let plain = Device::flex();
+    let rows = chain_rows(&f, &d);
+    let clip = f.f64("clip");
+    let settings = settings(&f, Rule::Clipped { clip, epochs: 1 });
     let tracked = f.weights(&d.arch, "weight.").tracked(&plain);
     let v = verdict(&d, &settings, &tracked, &rows, &plain.clone().autodiff());
-    let mean = |v: Vec<f32>| wide(&v).iter().sum::<f64>() / 6.0;
+    close("kl", &[mean_of(v.divergence.inner())], &[f.f64("kl")]);
+    let outside = (v.ratios.inner() - 1.0).abs().greater_elem(clip).float();
     close(
-        "kl",
-        &[mean(numbers(v.divergence.inner()).unwrap())],
-        &[f.f64("kl")],
+        "clip_fraction",
+        &[mean_of(outside)],
+        &[f.f64("clip_fraction")],
     );
-    let outside = |r: &f32| f32::from(u8::from((f64::from(*r) - 1.0).abs() > f.f64("clip")));
-    let clipped = numbers(v.ratios.inner())
-        .unwrap()
-        .iter()
-        .map(outside)
-        .collect();
-    close("clip_fraction", &[mean(clipped)], &[f.f64("clip_fraction")]);
     let wanted = f.f64("surrogate") + f.f64("kl_weight") * f.f64("kl");
     close("loss", &[one(v.loss.clone().inner())], &[wanted]);
     f.check_gradient(
         &d.arch,
         &gradients(&d.arch, &tracked, v.loss.backward()).unwrap(),
+    );
+}
+
+#[test]
+fn reinforce_on_a_step_of_the_chain_and_its_gradient_are_pytorchs() {
+    let (f, d) = (Fixture::open("score"), policy());
+    let plain = Device::flex();
+    let rows = chain_rows(&f, &d);
+    let tracked = f.weights(&d.arch, "weight.").tracked(&plain);
+    let settings = settings(&f, Rule::Score);
+    let v = verdict(&d, &settings, &tracked, &rows, &plain.clone().autodiff());
+    close("kl", &[mean_of(v.divergence.inner())], &[f.f64("kl")]);
+    // The loss leaves out what does not depend on the weights.
+    let scales = f.f32("sigma").into_iter().map(log_scale);
+    let constant = rows
+        .advantages
+        .iter()
+        .zip(scales)
+        .map(|(a, s)| f64::from(*a) * s)
+        .sum::<f64>()
+        / 6.0;
+    let wanted = f.f64("policy") + f.f64("kl_weight") * f.f64("kl");
+    close("loss", &[one(v.loss.clone().inner()) + constant], &[wanted]);
+    f.check_gradient(
+        &d.arch,
+        &gradients(&d.arch, &tracked, v.loss.backward()).unwrap(),
+    );
+}
+
+#[test]
+fn the_denoising_loss_and_its_gradient_are_pytorchs() {
+    let (f, d) = (Fixture::open("denoise"), policy());
+    let plain = Device::flex();
+    let batch = Noised {
+        samples: f.f32("x"),
+        condition: Condition {
+            observations: f.f32("obs"),
+            ends: None,
+        },
+        times: f.times(),
+        noise: f.f32("eps"),
+    };
+    let tracked = f.weights(&d.arch, "weight.").tracked(&plain);
+    let loss = row_errors(&d, &tracked, &batch, &plain.clone().autodiff()).mean();
+    close("loss", &[one(loss.clone().inner())], &[f.f64("loss")]);
+    f.check_gradient(
+        &d.arch,
+        &gradients(&d.arch, &tracked, loss.backward()).unwrap(),
     );
 }
 
