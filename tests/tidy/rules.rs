@@ -113,7 +113,7 @@ pub fn machine_paths(file: &TextFile) -> Vec<String> {
     if is_rules(file) {
         return Vec::new();
     }
-    let words = ["/work/", "/tmp/t2", "/home/", "/root/", "/Users/"];
+    let words = ["/work/", "/home/", "/root/", "/Users/"];
     containing(file, file.lines(), &words, "a path of one machine")
 }
 
