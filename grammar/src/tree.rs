@@ -11,6 +11,8 @@ use pest::error::{ErrorVariant, InputLocation};
 use pest::iterators::{Pair, Pairs};
 use pest::pratt_parser::{Assoc, Op, PrattParser};
 
+use crate::lex::{ITEM_WORDS, Kind, lex};
+
 // The derived parser has undocumented items by nature.
 #[allow(missing_docs, clippy::pedantic)]
 mod generated {
@@ -198,77 +200,37 @@ fn run_in_parts(rule: Rule, text: &str, part: usize) -> Result<Arena, Failure> {
 /// Bytes of a part.
 const PART: usize = 16 * 1024;
 
-/// Words that begin an item.
-const ITEMS: [&str; 12] = [
-    "use", "param", "let", "pipeline", "dataset", "model", "stage", "sequence", "cascade", "sweep",
-    "policy", "report",
-];
-
 /// Where a file may be cut: right after a `}` outside all brackets that only blanks part from an item's word at the start of a line.
 fn cuts(text: &str, part: usize) -> Vec<usize> {
-    let bytes = text.as_bytes();
     let mut out = Vec::new();
-    if bytes.len() <= part {
+    if text.len() <= part {
         return out;
     }
-    let (mut at, mut depth, mut last, mut begin) = (0, 0_i64, None, 0);
-    while let Some(&byte) = bytes.get(at) {
-        let rest = bytes.get(at..).unwrap_or_default();
-        let length = match byte {
-            b'"' => text_length(rest),
-            b'/' if rest.starts_with(b"//") => {
-                rest.iter().position(|b| *b == b'\n').unwrap_or(rest.len())
+    let (mut depth, mut last, mut begin) = (0_i64, None, 0);
+    for token in lex(text) {
+        let mut ended = None;
+        match token.kind {
+            Kind::Blank => continue,
+            Kind::Open(_) => depth += 1,
+            Kind::Close(byte) => {
+                depth -= 1;
+                ended = (byte == b'}' && depth == 0).then_some(token.end);
             }
-            b'/' if rest.starts_with(b"/*") => rest
-                .windows(2)
-                .skip(2)
-                .position(|w| w == b"*/")
-                .map_or(rest.len(), |n| n + 4),
-            _ => 1,
-        };
-        match byte {
-            b'{' | b'(' | b'[' => depth += 1,
-            b'}' | b')' | b']' => depth -= 1,
+            Kind::Word => {
+                if let Some(cut) = last
+                    && cut - begin >= part
+                    && text.get(..token.start).is_some_and(|t| t.ends_with('\n'))
+                    && ITEM_WORDS.contains(&token.text(text))
+                {
+                    out.push(cut);
+                    begin = cut;
+                }
+            }
             _ => {}
         }
-        let ended = (byte == b'}' && depth == 0).then_some(at + 1);
-        if !byte.is_ascii_whitespace() {
-            let new_line = at > 0 && bytes.get(at - 1) == Some(&b'\n');
-            if let Some(cut) = last
-                && new_line
-                && cut - begin >= part
-                && ITEMS.iter().any(|word| begins(rest, word))
-            {
-                out.push(cut);
-                begin = cut;
-            }
-            last = ended;
-        }
-        at += length.max(1);
+        last = ended;
     }
     out
-}
-
-/// Length of a quoted text with its quotes; one that does not end stops at the line's end.
-fn text_length(rest: &[u8]) -> usize {
-    let mut at = 1;
-    while let Some(byte) = rest.get(at) {
-        match byte {
-            b'"' => return at + 1,
-            b'\n' => return at,
-            b'\\' => at += 2,
-            _ => at += 1,
-        }
-    }
-    rest.len()
-}
-
-/// Whether a text begins with a whole word.
-fn begins(rest: &[u8], word: &str) -> bool {
-    rest.starts_with(word.as_bytes())
-        && !rest
-            .get(word.len())
-            .is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_')
 }
 
 fn failure(error: pest::error::Error<Rule>) -> Failure {

@@ -39,7 +39,7 @@ impl Checker<'_> {
     ) -> Option<Condition> {
         match &expr.kind {
             ExprKind::Binary {
-                op: BinaryOp::And,
+                op: op @ (BinaryOp::And | BinaryOp::Or),
                 left,
                 right,
                 ..
@@ -48,33 +48,21 @@ impl Checker<'_> {
                     self.condition(at, left, horizon),
                     self.condition(at, right, horizon),
                 );
-                let mut all = Vec::new();
+                let and = *op == BinaryOp::And;
+                // `a and b and c` is one list, not a nest.
+                let mut parts = Vec::new();
                 for c in [l?, r?] {
                     match c {
-                        Condition::And(inner) => all.extend(inner),
-                        other => all.push(other),
+                        Condition::And(inner) if and => parts.extend(inner),
+                        Condition::Or(inner) if !and => parts.extend(inner),
+                        other => parts.push(other),
                     }
                 }
-                Some(Condition::And(all))
-            }
-            ExprKind::Binary {
-                op: BinaryOp::Or,
-                left,
-                right,
-                ..
-            } => {
-                let (l, r) = (
-                    self.condition(at, left, horizon),
-                    self.condition(at, right, horizon),
-                );
-                let mut any = Vec::new();
-                for c in [l?, r?] {
-                    match c {
-                        Condition::Or(inner) => any.extend(inner),
-                        other => any.push(other),
-                    }
-                }
-                Some(Condition::Or(any))
+                Some(if and {
+                    Condition::And(parts)
+                } else {
+                    Condition::Or(parts)
+                })
             }
             ExprKind::Unary {
                 op: UnaryOp::Not,
