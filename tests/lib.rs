@@ -2,16 +2,17 @@
 //!
 //! Nothing here knows what is tested.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 pub mod binary;
 pub mod pinned;
 
-/// The root of the repository.
+/// The root of the repository: of the clone whose tests run, not of the one that they were built in, as clones may share a target folder.
 pub fn root() -> PathBuf {
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    tests.parent().unwrap_or(tests).to_path_buf()
+    let tests = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    tests.parent().unwrap_or(&tests).to_path_buf()
 }
 
 /// Runs a program in the root of the repository.

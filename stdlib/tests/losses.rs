@@ -31,8 +31,7 @@ struct Fixture {
 
 impl Fixture {
     fn open(name: &str) -> Self {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/pytorch");
-        let bytes = std::fs::read(format!("{folder}/{name}.safetensors")).unwrap();
+        let bytes = std::fs::read(format!("../tests/fixtures/pytorch/{name}.safetensors")).unwrap();
         let file = SafeTensors::deserialize(&bytes).unwrap();
         let of = |(name, view): (String, safetensors::tensor::TensorView<'_>)| {
             let data = view.data();

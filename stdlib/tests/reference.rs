@@ -19,8 +19,7 @@ struct Fixture(Vec<u8>);
 
 impl Fixture {
     fn open(name: &str) -> Self {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/pytorch");
-        Self(std::fs::read(format!("{folder}/{name}.safetensors")).unwrap())
+        Self(std::fs::read(format!("../tests/fixtures/pytorch/{name}.safetensors")).unwrap())
     }
 
     fn numbers(&self, name: &str) -> Vec<f64> {

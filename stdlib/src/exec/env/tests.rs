@@ -15,10 +15,7 @@ fn maze(name: &str) -> Maze2d {
 
 /// Replays a recorded file; gives the largest error of positions and velocities in the first `steps` steps.
 fn replay(file: &str, solver: Solver, steps: usize) -> f64 {
-    let path = format!(
-        "{}/../tests/fixtures/maze2d/{file}",
-        env!("CARGO_MANIFEST_DIR")
-    );
+    let path = format!("../tests/fixtures/maze2d/{file}");
     let file: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     let numbers = |v: &Value| {
         v.as_array()

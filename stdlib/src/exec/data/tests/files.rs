@@ -8,7 +8,7 @@ use super::*;
 use crate::envs::{Task, task};
 
 fn fixture() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/d4rl/small.hdf5")
+    PathBuf::from("../tests/fixtures/d4rl/small.hdf5")
 }
 
 fn hopper() -> Option<&'static Task> {
@@ -175,7 +175,7 @@ fn a_damaged_file_is_an_error_and_no_panic() {
 
 #[test]
 fn the_projects_larger_files_are_read_where_they_are() {
-    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
+    let beside = PathBuf::from("../../shared/data");
     let Some(folder) = std::env::var_os("ALIGN_SHARED_DATA")
         .map(PathBuf::from)
         .or(beside.is_dir().then_some(beside))
