@@ -2,6 +2,15 @@
 
 use super::{Diagnostic, Edit, FileId, Sources};
 
+/// What fixes made of the files.
+#[derive(Clone, Debug, Default)]
+pub struct Applied {
+    /// New texts of the files that changed.
+    pub texts: Vec<(FileId, String)>,
+    /// Which diagnostics were put right, as places in their list.
+    pub made: Vec<usize>,
+}
+
 /// New texts of the files that the fixes change; of two fixes that touch the same place only the first one counts.
 ///
 /// With `guesses`, also fixes that are not safe.
@@ -10,29 +19,48 @@ pub fn apply(
     diagnostics: &[Diagnostic],
     guesses: bool,
 ) -> Vec<(FileId, String)> {
+    apply_where(sources, diagnostics, guesses, |_| true).texts
+}
+
+/// The same for the fixes of those diagnostics (by their place in the list) that the caller wants.  A fix that would change what is
+/// no file (the text of a `--set`) is left out.
+pub fn apply_where(
+    sources: &Sources,
+    diagnostics: &[Diagnostic],
+    guesses: bool,
+    wanted: impl Fn(usize) -> bool,
+) -> Applied {
     let mut taken: Vec<&Edit> = Vec::new();
-    for fix in diagnostics.iter().filter_map(|d| d.fix.as_ref()) {
-        let free = |edit: &Edit| taken.iter().all(|other| !touches(edit, other));
-        if (fix.safe || guesses) && fix.edits.iter().all(free) {
+    let mut made = Vec::new();
+    for (at, d) in diagnostics.iter().enumerate() {
+        let Some(fix) = d.fix.as_ref().filter(|f| (f.safe || guesses) && wanted(at)) else {
+            continue;
+        };
+        let free = |edit: &Edit| {
+            let file = sources.get(edit.file).is_some_and(super::Source::is_file);
+            file && taken.iter().all(|other| !touches(edit, other))
+        };
+        if !fix.edits.is_empty() && fix.edits.iter().all(free) {
             taken.extend(&fix.edits);
+            made.push(at);
         }
     }
     taken.sort_by_key(|e| (e.file, std::cmp::Reverse(e.span)));
-    let mut out: Vec<(FileId, String)> = Vec::new();
+    let mut texts: Vec<(FileId, String)> = Vec::new();
     for edit in taken {
         let Some(source) = sources.get(edit.file) else {
             continue;
         };
-        if out.last().is_none_or(|(file, _)| *file != edit.file) {
-            out.push((edit.file, source.text.clone()));
+        if texts.last().is_none_or(|(file, _)| *file != edit.file) {
+            texts.push((edit.file, source.text.clone()));
         }
         // From the back, so that the places before stay where they are.
-        if let Some((_, text)) = out.last_mut() {
+        if let Some((_, text)) = texts.last_mut() {
             let span = source.clamp(edit.span);
             text.replace_range(span.start as usize..span.end as usize, &edit.text);
         }
     }
-    out
+    Applied { texts, made }
 }
 
 fn touches(a: &Edit, b: &Edit) -> bool {

@@ -3,10 +3,13 @@
 //! Every part of the compiler makes [`Diagnostic`]s and nothing else; how one looks on a terminal, in JSON or in an editor is
 //! the renderers' work.  Must not print and must not know a terminal.
 
+mod findings;
+pub mod fingerprint;
 pub mod fix;
 pub mod render;
 mod source;
 
+pub use findings::Findings;
 pub use source::{FileId, Place, Source, Sources};
 
 use align_grammar::ast::{Span, SyntaxError};

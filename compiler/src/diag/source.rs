@@ -56,6 +56,22 @@ impl Source {
         }
     }
 
+    /// Where a byte stands when columns count bytes instead of characters.
+    pub fn place_in_bytes(&self, offset: u32) -> Place {
+        let offset = self.clamp_offset(offset);
+        let line = self.place(offset as u32).line;
+        let start = self.lines.get(line as usize - 1).map_or(0, |s| *s as usize);
+        Place {
+            line,
+            column: (offset - start) as u32 + 1,
+        }
+    }
+
+    /// Whether this is a file, and not the text of a `--set`.
+    pub fn is_file(&self) -> bool {
+        !self.path.starts_with("--set ")
+    }
+
     /// The text of a line (from 1) without its end.
     pub fn line(&self, line: u32) -> &str {
         let index = (line as usize).saturating_sub(1);
@@ -102,7 +118,12 @@ pub struct Sources {
 impl Sources {
     /// Adds a file.
     pub fn add(&mut self, path: impl Into<String>, text: impl Into<String>) -> FileId {
-        self.files.push(Source::new(path, text));
+        self.push(Source::new(path, text))
+    }
+
+    /// Adds a file that is already indexed.
+    pub fn push(&mut self, source: Source) -> FileId {
+        self.files.push(source);
         FileId(self.files.len() as u32 - 1)
     }
 

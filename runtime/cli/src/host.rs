@@ -1,8 +1,8 @@
 //! What the compiler and the runtime see of this machine: files, a checked plan.  Must not decide what a program means.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use align_compiler::diag::render::{self, Look as RenderLook};
 use align_compiler::{Checked, Options, World};
 use align_plan::Plan;
 use align_runtime::{Store, StoreError};
@@ -34,6 +34,22 @@ impl World for Disk {
     }
 }
 
+/// The files of this machine with some texts that stand before them: standard input, and what fixes have made of a file.
+#[derive(Debug, Default)]
+pub(crate) struct Desk {
+    /// Text by path, as programs name it.
+    pub(crate) texts: BTreeMap<String, String>,
+}
+
+impl World for Desk {
+    fn read(&self, path: &str) -> Result<String, String> {
+        match self.texts.get(path) {
+            Some(text) => Ok(text.clone()),
+            None => Disk.read(path),
+        }
+    }
+}
+
 /// What the system says, in our words where they are clearer.
 pub(crate) fn reason(error: &std::io::Error) -> String {
     match error.kind() {
@@ -57,12 +73,8 @@ pub(crate) fn show_diagnostics(checked: &Checked) {
     if checked.diagnostics.is_empty() {
         return;
     }
-    let look = Look::err();
-    let shown = RenderLook {
-        colour: look.colour,
-        width: look.width.min(120),
-    };
-    let text = render::full(&checked.sources, &checked.diagnostics, shown);
+    let text =
+        crate::commands::shown::for_people(&checked.sources, &checked.diagnostics, &Look::err());
     errln(text.trim_end());
 }
 

@@ -5,8 +5,9 @@ use serde::Serialize;
 
 use crate::diag::{Diagnostic, FileId, Place, Sources};
 
+/// One diagnostic; the order of the fields is the contract's.
 #[derive(Serialize)]
-struct Entry<'a> {
+pub(super) struct Entry<'a> {
     code: &'a str,
     severity: &'a str,
     message: &'a str,
@@ -67,7 +68,7 @@ pub fn json(sources: &Sources, diagnostics: &[Diagnostic]) -> String {
     out
 }
 
-fn entry<'a>(sources: &'a Sources, d: &'a Diagnostic) -> Entry<'a> {
+pub(super) fn entry<'a>(sources: &'a Sources, d: &'a Diagnostic) -> Entry<'a> {
     let (start, end) = range(sources, d.file, d.span);
     let label = |file, span, text, primary| {
         let (start, end) = range(sources, file, span);
@@ -111,7 +112,7 @@ fn entry<'a>(sources: &'a Sources, d: &'a Diagnostic) -> Entry<'a> {
                 })
                 .collect(),
         }),
-        url: format!("align://explain/{}", d.code),
+        url: super::url(d.code),
     }
 }
 

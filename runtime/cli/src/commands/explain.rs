@@ -44,7 +44,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Exit {
     Exit::Usage
 }
 
-fn near(wanted: &str) -> Option<&'static codes::Code> {
+pub(crate) fn near(wanted: &str) -> Option<&'static codes::Code> {
     let wanted = wanted.to_ascii_uppercase();
     let best = codes::ALL
         .iter()

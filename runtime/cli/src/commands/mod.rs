@@ -1,12 +1,15 @@
 //! The commands, one file each, and what they share: exit codes, and how a program is found and checked.
 
+mod baseline;
 mod check;
 mod doc;
 mod explain;
 mod graph;
 mod new;
 mod plan;
+pub(crate) mod repair;
 mod run;
+pub(crate) mod shown;
 mod status;
 mod why;
 mod worker;
