@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 
 /// What an action needs to know of its stage.
 pub(super) struct Around<'a> {
-    /// Checked fields, for `scale`.
-    pub fields: &'a BTreeMap<String, Field>,
+    /// Checked fields, for `scale`; `None` where one of them is wrong.
+    pub fields: Option<&'a BTreeMap<String, Field>>,
     /// What is kept, and where that is written (if it is).
     pub rules: &'a [KeepRule],
     /// Of the written `keep`.
@@ -228,6 +228,7 @@ impl Checker<'_> {
         let Some(Value::Record(entries)) = scale else {
             return Some(Vec::new());
         };
+        let fields = around.fields?;
         let mut out = Vec::new();
         let mut good = true;
         for (path, factor) in entries {
@@ -236,7 +237,7 @@ impl Checker<'_> {
             let mut parts = path.split('.');
             let first = parts.next().unwrap_or("");
             let rest: Vec<&str> = parts.collect();
-            let number = around.fields.get(first).and_then(|f| {
+            let number = fields.get(first).and_then(|f| {
                 let mut value = &f.value;
                 for part in &rest {
                     value = value.get(part)?;
@@ -244,7 +245,7 @@ impl Checker<'_> {
                 value.number()
             });
             let Some(number) = number else {
-                let words: Vec<String> = numbers(around.fields);
+                let words: Vec<String> = numbers(fields);
                 let words: Vec<&str> = words.iter().map(String::as_str).collect();
                 let name = Name {
                     text: path.clone(),
@@ -267,7 +268,7 @@ impl Checker<'_> {
                 continue;
             }
             let last = number * factor.powf(times as f64);
-            let bounds = field_bounds(first, &rest, around.fields);
+            let bounds = field_bounds(first, &rest, fields);
             if let Some(bounds) = bounds
                 && !bounds.contain(last)
             {

@@ -47,6 +47,8 @@ impl Checker<'_> {
                         && let Kind::Pipeline(p) = &program.def(target).kind
                     {
                         self.sweep_lanes(*id, def, block, target, p, &mut out);
+                    } else {
+                        self.sweep_alone(def, block);
                     }
                 }
                 _ => {}

@@ -6,7 +6,7 @@ use align_schema::{Dim, Value};
 use align_stdlib::rules::{self, Metric};
 
 use super::{Checker, Spot};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, FileId};
 use crate::hir::At;
 use crate::suggest::{near, suggested};
 use std::collections::HashMap;
@@ -37,7 +37,18 @@ pub(super) enum Scope {
         acts: bool,
     },
     /// Those of a pipeline's nodes, as `node.metric`, or `metric` for all of them.
-    Report(Rc<HashMap<String, Metrics>>),
+    Report(Rc<HashMap<String, Reported>>),
+}
+
+/// A node that a report can name.
+#[derive(Clone, Debug)]
+pub(super) struct Reported {
+    /// Its metrics.
+    pub metrics: Metrics,
+    /// Its file.
+    pub file: FileId,
+    /// Of its name.
+    pub span: Span,
 }
 
 impl Metrics {
@@ -50,6 +61,15 @@ impl Metrics {
     /// The metric of this name.
     pub fn find(&self, name: &str) -> Option<&Metric> {
         self.list.iter().find(|m| m.name == name)
+    }
+    /// Every metric that there is: those of a stage that is wrong.
+    pub fn any() -> Self {
+        Self::new(&[
+            rules::TRAINING,
+            rules::EVALUATION,
+            rules::VALUE,
+            rules::LOSSES,
+        ])
     }
     /// Their names.
     pub fn names(&self) -> Vec<&'static str> {
@@ -107,14 +127,14 @@ impl Checker<'_> {
             Scope::Any => {
                 let plain = name.split_once('.').map_or(name, |(_, metric)| metric);
                 let found = rules::metric(name).or_else(|| rules::metric(plain));
-                Some(found.map_or((Better::Up, Dim::Plain), of))
+                found.map(of)
             }
             Scope::Stage { metrics, .. } => metrics.find(name).map(of),
             Scope::Report(nodes) => {
                 let node = name
                     .split_once('.')
-                    .and_then(|(node, metric)| nodes.get(node)?.find(metric));
-                node.or_else(|| nodes.values().find_map(|m| m.find(name)))
+                    .and_then(|(node, metric)| nodes.get(node)?.metrics.find(metric));
+                node.or_else(|| nodes.values().find_map(|n| n.metrics.find(name)))
                     .map(of)
             }
         }
@@ -139,7 +159,14 @@ impl Checker<'_> {
                     span,
                     format!("there is no metric `{name}` here"),
                 ),
-                Vec::new(),
+                match &scope {
+                    Scope::Any => Metrics::any()
+                        .names()
+                        .into_iter()
+                        .map(str::to_owned)
+                        .collect(),
+                    _ => Vec::new(),
+                },
             ),
             Scope::Stage {
                 name: stage,
@@ -202,7 +229,10 @@ impl Checker<'_> {
                 keys.sort_unstable();
                 match name.split_once('.') {
                     Some((node, metric)) if nodes.contains_key(node) => {
-                        let names = nodes.get(node).map(Metrics::names).unwrap_or_default();
+                        let names = nodes
+                            .get(node)
+                            .map(|n| n.metrics.names())
+                            .unwrap_or_default();
                         let error = Diagnostic::error(
                             "A2008",
                             at.file,
@@ -215,20 +245,24 @@ impl Checker<'_> {
                     }
                     Some((node, metric)) if rules::metric(name).is_none() => {
                         let near = near(node, keys.iter().copied());
-                        let error = Diagnostic::error(
+                        let mut error = Diagnostic::error(
                             "A1001",
                             at.file,
                             span,
                             format!("the pipeline has no stage `{node}`"),
                         )
                         .with_label("unknown stage");
+                        for (name, found) in near.iter().filter_map(|n| Some((n, nodes.get(*n)?))) {
+                            let text = format!("`{name}` is defined here");
+                            error = error.with_place(found.file, found.span, text);
+                        }
                         let words = near.iter().map(|n| format!("{n}.{metric}")).collect();
                         (error, words)
                     }
                     _ => {
                         let mut names: Vec<String> = nodes
                             .values()
-                            .flat_map(Metrics::names)
+                            .flat_map(|n| n.metrics.names())
                             .map(str::to_owned)
                             .collect();
                         names.sort_unstable();

@@ -264,7 +264,17 @@ impl<'p> Checker<'p> {
         let mut error = Diagnostic::error(code, at.file, name.span, message);
         error.help = fallback;
         let near = near(&name.text, among.iter().copied());
-        self.report(suggested(error, name.span, &near));
+        let mut error = suggested(error, name.span, &near);
+        // Either place may be the misspelt one.
+        let program = self.program;
+        let defs = near.iter().filter_map(|n| program.lookup(at.scope, n));
+        for def in defs.map(|id| program.def(id)).filter(|_| code == "A1001") {
+            if !matches!(def.kind, Kind::Std(_)) {
+                let text = format!("`{}` is defined here", def.name.text);
+                error = error.with_place(def.at.file, def.name.span, text);
+            }
+        }
+        self.report(error);
     }
 
     fn place(&self, at: At, span: Span) -> Place {

@@ -5,7 +5,7 @@ use align_plan::{Expect, Report};
 use align_schema::{BlockKind, Call, Dim, Group, Quantity, Value};
 
 use super::condition::compare;
-use super::metric::{Metrics, Scope, dotted};
+use super::metric::{Metrics, Reported, Scope, dotted};
 use super::number::Folded;
 use super::{Checker, Edges, Entity, Spot, Wrong};
 use crate::diag::Diagnostic;
@@ -35,23 +35,28 @@ impl Checker<'_> {
         let program = self.program;
         let of = block.of.as_ref()?;
         let name = of.parts.first()?;
-        let Some(target) = program.lookup(at.scope, &name.text) else {
+        let target = program.lookup(at.scope, &name.text);
+        if target.is_none() {
             let words = program.names(at.scope, |k| {
                 matches!(k, Kind::Sweep(_) | Kind::Pipeline(_))
             });
             self.unknown_name(at, name, &words, "sweep or pipeline");
-            return None;
+        }
+        let pipeline = target.and_then(|target| self.reported(at, name, target).ok());
+        let (scope, axes) = match pipeline {
+            Some(pipeline) => self.report_scope(pipeline),
+            // What it is on is wrong; what it says is still checked as far as that goes.
+            None => (Scope::Any, Vec::new()),
         };
-        let pipeline = self.reported(at, name, target).ok()?;
-        let (scope, axes) = self.report_scope(pipeline);
-        let swept = match &program.def(target).kind {
-            Kind::Sweep(block) => super::sweep::axis_names(block),
+        let swept = match target.map(|target| &program.def(target).kind) {
+            Some(Kind::Sweep(block)) => super::sweep::axis_names(block),
             _ => Vec::new(),
         };
+        let axes = pipeline.is_some().then_some(axes.as_slice());
         self.metrics = scope;
         let mut table = None;
         let mut expects = Vec::new();
-        let mut good = true;
+        let mut good = pipeline.is_some();
         let mut fields = Vec::new();
         for stmt in &block.body {
             match &stmt.kind {
@@ -61,7 +66,7 @@ impl Checker<'_> {
                         fields.push(stmt.clone());
                         continue;
                     }
-                    match self.table(at, value, &axes, &swept) {
+                    match self.table(at, value, axes, &swept) {
                         Some(v) => table = Some(v),
                         None => good = false,
                     }
@@ -122,7 +127,7 @@ impl Checker<'_> {
     /// Metrics of a pipeline's nodes (as the last lane that was checked has them), and what a table can be grouped by.
     fn report_scope(&mut self, pipeline: Option<DefId>) -> (Scope, Vec<String>) {
         let program = self.program;
-        let mut nodes: HashMap<String, Metrics> = HashMap::new();
+        let mut nodes: HashMap<String, Reported> = HashMap::new();
         let mut groups = vec!["stage".to_owned(), "lane".to_owned()];
         let items: &[DefId] = match pipeline.map(|id| &program.def(id).kind) {
             Some(Kind::Pipeline(PipelineDef { formals, items, .. })) => {
@@ -131,29 +136,34 @@ impl Checker<'_> {
             }
             _ => &program.items,
         };
-        let mut poison = false;
         for id in items {
             let def = program.def(*id);
-            if !(def.kind.is_trained() || matches!(def.kind, Kind::Cascade(_))) {
+            if !(def.kind.is_trained() || matches!(def.kind, Kind::Cascade(_) | Kind::Poison)) {
                 continue;
             }
-            match self.checked.get(id).or_else(|| self.shared.get(id)) {
-                Some(Entity::Trained(t) | Entity::Cascade(t)) => {
-                    nodes.insert(def.name.text.clone(), t.metrics.clone());
-                }
-                _ => poison = true,
-            }
+            let metrics = match self.checked.get(id).or_else(|| self.shared.get(id)) {
+                Some(Entity::Trained(t) | Entity::Cascade(t)) => t.metrics.clone(),
+                _ => Metrics::any(),
+            };
+            let reported = Reported {
+                metrics,
+                file: def.at.file,
+                span: def.name.span,
+            };
+            nodes.insert(def.name.text.clone(), reported);
         }
-        let scope = if poison {
-            Scope::Any
-        } else {
-            Scope::Report(Rc::new(nodes))
-        };
-        (scope, groups)
+        (Scope::Report(Rc::new(nodes)), groups)
     }
 
     /// `mean_ci(score) by [task, stage]`.
-    fn table(&mut self, at: At, expr: &Expr, groups: &[String], swept: &[&str]) -> Option<Value> {
+    /// `groups` are none where they are not known.
+    fn table(
+        &mut self,
+        at: At,
+        expr: &Expr,
+        groups: Option<&[String]>,
+        swept: &[&str],
+    ) -> Option<Value> {
         let spot = Spot {
             path: "table",
             name: "table",
@@ -174,7 +184,9 @@ impl Checker<'_> {
         };
         let mut by = Vec::new();
         let mut good = true;
-        for item in items {
+        let known = groups.is_some();
+        let groups = groups.unwrap_or_default();
+        for item in items.into_iter().filter(|_| known) {
             let name = dotted(item).unwrap_or_default();
             if groups.contains(&name) {
                 by.push(Value::Name(name));

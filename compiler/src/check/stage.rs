@@ -106,21 +106,16 @@ impl Checker<'_> {
                 from: header.from_def,
             }))
         };
-        let empty = std::collections::BTreeMap::new();
         let cadence = keep.spec.as_ref().map(|k| k.every);
         let around = Around {
-            fields: fields.as_ref().unwrap_or(&empty),
+            fields: fields.as_ref(),
             rules: &keep.rules,
             keep: keep.written,
             never: never(&block.body, cadence, limits.as_deref()),
             from: header.from_def,
             lost: block.from.is_some() && header.from.is_none(),
         };
-        // Without the fields every `scale` would look wrong.
-        let arms = match fields {
-            Some(_) => self.arms(def.at, &block.body, &around, &mut edges),
-            None => None,
-        };
+        let arms = self.arms(def.at, &block.body, &around, &mut edges);
         self.metrics = Scope::None;
         self.training = None;
         let good = header.good && fits && eval.good;

@@ -58,6 +58,34 @@ impl Checker<'_> {
         }
     }
 
+    /// What can be said of a sweep whose pipeline is wrong.
+    pub(super) fn sweep_alone(&mut self, def: &Def, block: &Block) {
+        self.sweep_fields(def, block);
+        for stmt in &block.body {
+            if let StmtKind::Axis { name, values } = &stmt.kind
+                && let ExprKind::Binary {
+                    op: BinaryOp::Range | BinaryOp::RangeInclusive,
+                    left,
+                    right,
+                    ..
+                } = &values.kind
+            {
+                self.whole(def.at, left, name);
+                self.whole(def.at, right, name);
+            }
+        }
+    }
+
+    fn sweep_fields(&mut self, def: &Def, block: &Block) {
+        let owner = format!("sweep `{}`", def.name.text);
+        if let Some(schema) = align_stdlib::block(BlockKind::Sweep) {
+            let before = std::mem::replace(&mut self.metrics, Scope::Any);
+            let edges = &mut Edges::default();
+            self.fields(def.at, schema, &owner, &block.body, "", edges);
+            self.metrics = before;
+        }
+    }
+
     pub(super) fn sweep_lanes(
         &mut self,
         id: DefId,
@@ -70,18 +98,7 @@ impl Checker<'_> {
         let program = self.program;
         let _ = id;
         let owner = format!("sweep `{}`", def.name.text);
-        if let Some(schema) = align_stdlib::block(BlockKind::Sweep) {
-            let before = std::mem::replace(&mut self.metrics, Scope::Any);
-            self.fields(
-                def.at,
-                schema,
-                &owner,
-                &block.body,
-                "",
-                &mut Edges::default(),
-            );
-            self.metrics = before;
-        }
+        self.sweep_fields(def, block);
         let axes = self.axes(def, block, pipeline);
         let mut good = axes.is_some();
         let axes = axes.unwrap_or_default();

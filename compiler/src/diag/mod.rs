@@ -247,6 +247,16 @@ pub fn drop_follow_ups(diagnostics: &mut Vec<Diagnostic>) {
 /// How many further places of one unknown name are shown.
 const FURTHER: usize = 3;
 
+/// The name that a message says is nowhere, whatever it would be; of another message all of it.
+fn missed(message: &str) -> &str {
+    let nowhere = message.starts_with("there is no ") || message.starts_with("the pipeline has no ");
+    let mut quoted = message.rsplit('`');
+    match (nowhere, quoted.nth(1)) {
+        (true, Some(name)) => name,
+        _ => message,
+    }
+}
+
 /// Makes one diagnostic of several that miss the same name: where a definition is misspelt, every use would say so.
 pub fn join_repeats(diagnostics: &mut Vec<Diagnostic>) {
     let mut out: Vec<Diagnostic> = Vec::new();
@@ -256,7 +266,7 @@ pub fn join_repeats(diagnostics: &mut Vec<Diagnostic>) {
             d.code == "A1001"
                 && first.code == d.code
                 && first.file == d.file
-                && first.message == d.message
+                && missed(&first.message) == missed(&d.message)
         };
         let Some(at) = out.iter().position(same) else {
             out.push(d);
