@@ -206,6 +206,8 @@ pub struct Block {
     pub body: Vec<Stmt>,
     /// From `{` to `}`.
     pub body_span: Span,
+    /// Whether the file ends inside of it, so that what it lacks may have been meant to follow.
+    pub cut: bool,
 }
 
 /// `policy`.

@@ -85,6 +85,11 @@ impl<'a> Balancer<'a> {
                     if byte == b'}' && !first {
                         self.head_closes(before, indent);
                     }
+                    let next = after
+                        .iter()
+                        .skip(1)
+                        .find(|(l, _)| *l != line)
+                        .map(|(_, t)| *t);
                     let after = after.iter().skip(1).take_while(|(l, _)| *l == line);
                     let closers: Vec<u8> = after
                         .filter_map(|(_, t)| match t.kind {
@@ -92,7 +97,12 @@ impl<'a> Balancer<'a> {
                             _ => None,
                         })
                         .collect();
-                    self.close(token, byte, (first, indent, line), &closers);
+                    let early = closers.is_empty() && !first && self.too_early(byte, line, next);
+                    if early {
+                        self.closes_early(token);
+                    } else {
+                        self.close(token, byte, (first, indent, line), &closers);
+                    }
                 }
                 _ => {}
             }
@@ -103,9 +113,64 @@ impl<'a> Balancer<'a> {
         if self.tokens.iter().any(|t| t.kind == Kind::OpenComment) {
             self.quiet.extend(self.stack.iter().map(|o| o.line));
         }
+        self.end(said.last().map(|(_, t)| *t));
+    }
+
+    /// What is open at the end of the file.  A file that just stops, as one that is being typed, is one mistake.
+    fn end(&mut self, last: Option<Token>) {
+        let before = self.scan.errors.len();
+        let stops = last.is_some_and(|t| t.kind != Kind::Close(b'}'));
+        let unclosed: Vec<usize> = self.stack.iter().map(|o| o.token.start).collect();
+        self.scan.unclosed = unclosed;
         while !self.stack.is_empty() {
             self.unclosed();
         }
+        if !stops || self.scan.errors.len() < before + 2 {
+            return;
+        }
+        let others = self.scan.errors.split_off(before + 1);
+        if let Some(inner) = self.scan.errors.last_mut() {
+            let places = others.iter().take(3);
+            inner
+                .related
+                .extend(places.map(|e| (e.span, "not closed either".to_owned())));
+            inner.help =
+                Some("the file ends before the blocks do: close them, innermost first".to_owned());
+            inner.fix = None;
+        }
+    }
+
+    /// Whether a `}` at the end of a line closes a block that goes on in the next one.
+    fn too_early(&self, byte: u8, line: usize, next: Option<Token>) -> bool {
+        let Some((top, next)) = self.stack.last().zip(next) else {
+            return false;
+        };
+        let column = self.column(next.start);
+        let goes_on = column > top.indent;
+        let closed_there = next.kind == Kind::Close(b'}') && column == top.indent;
+        byte == b'}' && top.byte == b'{' && top.line < line && (goes_on || closed_there)
+    }
+
+    /// A `}` that closes a block too early.
+    fn closes_early(&mut self, token: Token) {
+        let mut e = error(
+            "A0001",
+            token,
+            "this `}` closes a block that goes on below".to_owned(),
+            "one `}` too many",
+        );
+        e.help = Some("remove it".to_owned());
+        e.fix = Some((e.span, String::new()));
+        if let Some(top) = self.stack.last() {
+            e.related
+                .push((Span::new(top.token.start, top.token.end), OPENED.to_owned()));
+        }
+        self.scan.errors.push(e);
+        self.scan.edits.push(Edit {
+            start: token.start,
+            end: token.end,
+            text: " ".to_owned(),
+        });
     }
 
     /// The tokens that say something, with their lines.

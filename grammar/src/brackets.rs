@@ -9,6 +9,7 @@ use crate::ast::{Span, SyntaxError};
 use crate::balance::{Balancer, OPENED};
 use crate::lex::{self, Kind, Token};
 use crate::map::{Edit, Map};
+use crate::quotes;
 
 /// How deep brackets may be nested.
 pub const DEPTH: usize = 64;
@@ -24,6 +25,8 @@ pub struct Prepared<'a> {
     pub errors: Vec<SyntaxError>,
     /// Numbers that are none; their values must not be used.
     pub bad_numbers: Vec<Span>,
+    /// First bytes of the brackets that the end of the file leaves open.
+    pub unclosed: Vec<usize>,
 }
 
 /// What the scan finds.
@@ -33,12 +36,16 @@ pub struct Scan {
     pub edits: Vec<Edit>,
     /// What was wrong.
     pub errors: Vec<SyntaxError>,
+    /// Openers that the end of the file leaves open.
+    pub unclosed: Vec<usize>,
     bad_numbers: Vec<Span>,
 }
 
 /// Scans a text, and repairs a copy where that is needed.
 pub fn prepare<'a>(source: &'a str, tokens: &[Token]) -> Prepared<'a> {
     let mut scan = Scan::default();
+    let cut = quotes::cut_open_texts(source, tokens);
+    let tokens = cut.as_deref().unwrap_or(tokens);
     // A byte order mark is no part of the text.
     if source.starts_with('\u{feff}') {
         scan.edits.push(Edit {
@@ -58,6 +65,7 @@ pub fn prepare<'a>(source: &'a str, tokens: &[Token]) -> Prepared<'a> {
         map: Map::default(),
         errors: scan.errors,
         bad_numbers: scan.bad_numbers,
+        unclosed: scan.unclosed,
     };
     if !scan.edits.is_empty() {
         scan.edits.sort_by_key(|e| e.start);
@@ -121,9 +129,15 @@ fn single_tokens(source: &str, tokens: &[Token], scan: &mut Scan) {
         let text = token.text(source);
         match token.kind {
             Kind::OpenText => {
+                let rest = source.get(token.start..).unwrap_or("");
+                let line = rest.split('\n').next().unwrap_or("").trim_end();
+                let whole = Token {
+                    end: token.start + line.len().max(1),
+                    ..token
+                };
                 let mut e = error(
                     "A0003",
-                    token,
+                    whole,
                     "this text is not ended".to_owned(),
                     "no `\"` before the end of the line",
                 );

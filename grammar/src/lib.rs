@@ -17,7 +17,9 @@ mod lower_expr;
 mod map;
 mod mistakes;
 mod openings;
+mod quotes;
 mod recover;
+mod salvage;
 mod tree;
 mod words;
 
@@ -47,6 +49,7 @@ pub fn parse(text: &str) -> Parse {
             arena: &arena,
             map: &prepared.map,
             bad_numbers: &prepared.bad_numbers,
+            unclosed: &prepared.unclosed,
             errors: &mut errors,
             good: None,
         }

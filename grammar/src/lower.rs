@@ -10,6 +10,7 @@ use crate::lex::{self, Token};
 use crate::map::Map;
 use crate::recover::{self, Fragment};
 use crate::tree::{Arena, Id, Node, Rule};
+use crate::words::nearest;
 
 /// The walk over the arena of one text.
 pub struct Lower<'a> {
@@ -21,6 +22,8 @@ pub struct Lower<'a> {
     pub map: &'a Map,
     /// Numbers that are none.
     pub bad_numbers: &'a [Span],
+    /// First bytes of the user's brackets that the end of the file leaves open.
+    pub unclosed: &'a [usize],
     /// What is wrong, so far.
     pub errors: &'a mut Vec<SyntaxError>,
     /// What was understood last, in the list that is being walked.
@@ -74,7 +77,8 @@ impl Lower<'_> {
         let at = |t: &Token| self.map.span(start + t.start, start + t.end);
         let (span, number_span) = (at(word).to(at(number)), at(number));
         let text = number.text(self.source(node));
-        let (Ok(value), "align") = (text.parse::<f64>(), word.text(self.source(node))) else {
+        let written = word.text(self.source(node));
+        let (Ok(value), Some(_)) = (text.parse::<f64>(), nearest(written, &["align"])) else {
             return false;
         };
         file.edition = Some(Number {
@@ -83,7 +87,17 @@ impl Lower<'_> {
             span: number_span,
         });
         file.edition_span = Some(span);
-        if self.errors.is_empty() {
+        if written != "align" {
+            self.errors.push(SyntaxError {
+                code: "A0008",
+                span: at(word),
+                message: format!("`{written}` is no word that opens a file"),
+                label: "did you mean `align`?".to_owned(),
+                related: Vec::new(),
+                help: None,
+                fix: Some((at(word), "align".to_owned())),
+            });
+        } else if self.errors.is_empty() {
             self.errors.push(SyntaxError {
                 code: "A0008",
                 span,
@@ -369,6 +383,8 @@ impl Lower<'_> {
                 Rule::body => {
                     block.body = self.body(child);
                     block.body_span = self.span(node);
+                    let start = block.body_span.start as usize;
+                    block.cut = !self.unclosed.is_empty() && self.unclosed.contains(&start);
                 }
                 other if is_expr(other) => block.trains = Some(self.expr(child)),
                 _ => {}

@@ -317,6 +317,27 @@ impl Place<'_> {
         None
     }
 
+    /// `pipeline lane(task: Task seed: Seed)`.
+    pub fn parameters(&self) -> Option<Advice> {
+        let (here, previous) = (self.here()?, self.previous()?);
+        let inside = self.bracket == Some((b'(', true)) && self.word(0) == "pipeline";
+        let named = here.kind == Kind::Word && self.word(self.found + 1) == ":";
+        if !inside || !named || !previous.ends_value(self.text) || self.wants(|r| r == Rule::colon)
+        {
+            return None;
+        }
+        Some(
+            Advice::between(
+                previous.end,
+                here.start,
+                "two parameters need a `,` between them",
+                "`,` is missing here",
+            )
+            .code("A0005")
+            .repair(previous.end, previous.end, ","),
+        )
+    }
+
     fn missing_value(&self) -> Advice {
         let previous = self.previous_text();
         let owner = self

@@ -8,6 +8,7 @@ use crate::ast::{Arm, Expr, ExprKind, Item, ItemKind, Name, Path, Span, Stmt, St
 use crate::lex::{self, Kind, Token};
 use crate::lower::Lower;
 use crate::map::{Edit, Map};
+use crate::salvage;
 use crate::tree::{self, Arena, Node, Rule};
 
 /// What a fragment should have been.
@@ -24,7 +25,8 @@ pub enum Fragment {
 }
 
 impl Fragment {
-    fn rule(self) -> Rule {
+    /// What it parses as, alone.
+    pub fn rule(self) -> Rule {
         match self {
             Fragment::Item => Rule::only_item,
             Fragment::ItemIn => Rule::only_item_in,
@@ -42,6 +44,9 @@ pub fn item(lower: &mut Lower<'_>, node: Node, what: Fragment) -> Option<Item> {
     if let Some((arena, text, map)) = repair(lower, node, what)
         && let Some(item) = inside(lower, &arena, &text, &map).lone_item()
     {
+        return Some(item);
+    }
+    if let Some(item) = salvage::item(lower, node, what) {
         return Some(item);
     }
     let text = lower.source(node);
@@ -97,11 +102,11 @@ fn field(lower: &Lower<'_>, node: Node) -> Option<Stmt> {
     let (first, last) = (parts.first()?.span, parts.last()?.span);
     let alone =
         |p: &Name| lex::is_reserved(&p.text) || lex::STATEMENT_WORDS.contains(&p.text.as_str());
-    if parts.len() == 1 && parts.first().is_some_and(alone) {
-        return None;
-    }
     let end = tokens.last()?.end;
     let rest = lower.map.span(start + end, start + end);
+    if parts.len() == 1 && parts.first().is_some_and(alone) {
+        return clause(&parts.first()?.text, first, rest);
+    }
     Some(Stmt {
         docs: Vec::new(),
         kind: StmtKind::Field {
@@ -112,6 +117,29 @@ fn field(lower: &Lower<'_>, node: Node) -> Option<Stmt> {
             value: error_value(rest),
         },
         span: first.to(rest),
+    })
+}
+
+/// A clause whose value does not parse: it stands there, so that it is not missing, and says nothing.
+fn clause(word: &str, span: Span, rest: Span) -> Option<Stmt> {
+    let value = error_value(rest);
+    let kind = match word {
+        "until" => StmtKind::Until(value),
+        "expect" => StmtKind::Expect(value),
+        "eval" => StmtKind::Eval {
+            every: Some(value),
+            body: Vec::new(),
+        },
+        "checkpoint" => StmtKind::Checkpoint {
+            every: value,
+            body: Vec::new(),
+        },
+        _ => return None,
+    };
+    Some(Stmt {
+        docs: Vec::new(),
+        kind,
+        span: span.to(rest),
     })
 }
 
@@ -204,7 +232,7 @@ fn before<'a>(lower: &'a Lower<'_>, node: Node) -> Option<&'a str> {
 }
 
 /// The walk over a repaired fragment.
-fn inside<'a>(
+pub fn inside<'a>(
     lower: &'a mut Lower<'_>,
     arena: &'a Arena,
     text: &'a str,
@@ -215,6 +243,7 @@ fn inside<'a>(
         arena,
         map,
         bad_numbers: lower.bad_numbers,
+        unclosed: lower.unclosed,
         errors: lower.errors,
         good: None,
     }

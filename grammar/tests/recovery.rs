@@ -86,11 +86,20 @@ fn what_is_broken_is_still_there_so_that_nothing_else_is_reported_for_it() {
         "align 1\nstage rl trains planner with fire { loss = ppo() }\nmodel m { net = mlp() }\n",
     );
     assert_eq!(broken.errors.len(), 1);
+    // What its head says is unknown, and what its block says is there.
+    let ItemKind::Stage(rl) = &broken.file.items[0].kind else {
+        panic!("{:?}", broken.file.items[0])
+    };
+    assert_eq!(rl.name.as_ref().unwrap().text, "rl");
+    assert!(matches!(rl.trains.as_ref().unwrap().kind, ExprKind::Error));
+    assert_eq!(rl.body.len(), 1);
+    assert!(matches!(&broken.file.items[1].kind, ItemKind::Model(_)));
+    let broken = parse("align 1\nsequence s = { rounds = 2 rounds }\n");
+    assert_eq!(broken.errors.len(), 1);
     assert!(matches!(
         &broken.file.items[0].kind,
-        ItemKind::Broken { word: Some(word), name: Some(name) } if word == "stage" && name.text == "rl"
+        ItemKind::Broken { word: Some(word), name: Some(name) } if word == "sequence" && name.text == "s"
     ));
-    assert!(matches!(&broken.file.items[1].kind, ItemKind::Model(_)));
 }
 
 /// Code and line of each error.

@@ -137,6 +137,9 @@ impl Checker<'_> {
 
     /// A2002 for a required field.
     pub(super) fn missing_field(&mut self, at: At, span: Span, owner: &str, param: &Param) {
+        if self.cut {
+            return;
+        }
         self.report(
             Diagnostic::error(
                 "A2002",

@@ -240,7 +240,13 @@ impl Checker<'_> {
                     good = false;
                 }
             }
-            Origin::Poison => {}
+            Origin::Poison => {
+                for (one, other) in [("prefer", "count"), ("count", "prefer")] {
+                    if given.contains_key(one) && !given.contains_key(other) {
+                        missing(self, other);
+                    }
+                }
+            }
         }
         good
     }

@@ -87,6 +87,9 @@ impl Checker<'_> {
                     Some(kind) => kind,
                     None => {
                         good = false;
+                        if let Some(action) = action {
+                            self.action(at, action, &event.text, around, edges);
+                        }
                         continue;
                     }
                 }

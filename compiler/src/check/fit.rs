@@ -278,6 +278,7 @@ impl Checker<'_> {
                 .iter()
                 .find(|s| matches!(s.kind, StmtKind::Until(_)));
             match until {
+                _ if self.cut => {}
                 Some(until) => self.report(
                     Diagnostic::error("A5001", at.file, until.span, "`until` without a `budget`")
                         .with_label("may never hold")

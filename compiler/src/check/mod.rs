@@ -172,6 +172,8 @@ struct Checker<'p> {
     training: Option<Rc<ModelInfo>>,
     /// Whether the lane at hand has parameters without values.
     symbolic: bool,
+    /// Whether the file ends inside the block at hand, so that nothing of it is missing.
+    cut: bool,
 }
 
 /// Edges of the node at hand, and what it learns of the models behind them.
@@ -221,6 +223,7 @@ pub fn program(
         metrics: metric::Scope::None,
         training: None,
         symbolic: false,
+        cut: false,
     };
     let params = checker.params(&sets, options);
     let lanes = checker.lanes();
@@ -317,6 +320,11 @@ impl<'p> Checker<'p> {
     fn define(&mut self, id: DefId) {
         let program: &'p Program = self.program;
         let def = program.def(id);
+        self.cut = match &def.kind {
+            Kind::Model(b) | Kind::Dataset(b) | Kind::Stage(b) => b.cut,
+            Kind::Sequence(b) | Kind::Cascade(b) => b.cut,
+            _ => false,
+        };
         let entity = match &def.kind {
             Kind::Model(block) => self.model(id, def, block),
             Kind::Dataset(block) => self.dataset(id, def, block),

@@ -33,16 +33,18 @@ impl Checker<'_> {
 
     fn one_report(&mut self, at: At, block: &Block) -> Option<Report> {
         let program = self.program;
-        let of = block.of.as_ref()?;
-        let name = of.parts.first()?;
-        let target = program.lookup(at.scope, &name.text);
-        if target.is_none() {
+        // Without one its head did not parse.
+        let name = block.of.as_ref().and_then(|of| of.parts.first());
+        let target = name.and_then(|name| program.lookup(at.scope, &name.text));
+        if let (Some(name), None) = (name, target) {
             let words = program.names(at.scope, |k| {
                 matches!(k, Kind::Sweep(_) | Kind::Pipeline(_))
             });
             self.unknown_name(at, name, &words, "sweep or pipeline");
         }
-        let pipeline = target.and_then(|target| self.reported(at, name, target).ok());
+        let pipeline = name
+            .zip(target)
+            .and_then(|(name, target)| self.reported(at, name, target).ok());
         let (scope, axes) = match pipeline {
             Some(pipeline) => self.report_scope(pipeline),
             // What it is on is wrong; what it says is still checked as far as that goes.
@@ -82,11 +84,8 @@ impl Checker<'_> {
             self.fields(at, schema, "a report", &fields, "", &mut Edges::default());
         }
         self.metrics = Scope::None;
-        good.then(|| Report {
-            of: name.text.clone(),
-            table,
-            expects,
-        })
+        let of = name.filter(|_| good)?.text.clone();
+        Some(Report { of, table, expects })
     }
 
     /// The pipeline behind what is reported; `Ok(None)` is the file's own.

@@ -111,7 +111,7 @@ impl Checker<'_> {
             let name = &program.def(*formal).name;
             match self.formal(*formal) {
                 Some(value) => fixed.push((name.text.clone(), value)),
-                None if good => {
+                None if good && !given_default(program, *formal) => {
                     let of = program.def(target).name.text.clone();
                     self.report(
                         Diagnostic::error(
@@ -261,6 +261,8 @@ impl Checker<'_> {
         let Kind::Formal(declared) = &program.def(formal).kind else {
             return None;
         };
+        // A parameter whose type could not be read says nothing about its values.
+        declared.ty.as_ref()?;
         let formal_at = program.def(formal).at;
         let ty = declared
             .ty
@@ -469,6 +471,11 @@ impl Checker<'_> {
         }
         out
     }
+}
+
+/// Whether a parameter has a default, right or wrong.
+fn given_default(program: &crate::hir::Program, formal: DefId) -> bool {
+    matches!(&program.def(formal).kind, Kind::Formal(f) if f.value.is_some())
 }
 
 /// The next combination, the last axis fastest.

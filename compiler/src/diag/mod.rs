@@ -240,7 +240,9 @@ pub fn drop_follow_ups(diagnostics: &mut Vec<Diagnostic>) {
             *file == d.file && span.start < d.span.end && d.span.start < span.end
         };
         let idle = errors && d.code == "A1011";
-        d.code.starts_with("A0") || !(idle || broken.iter().any(inside))
+        // That a stage lacks its budget does not follow from what is wrong in its `until`.
+        let stays = d.code.starts_with("A0") || d.code == "A5001";
+        stays || !(idle || broken.iter().any(inside))
     });
 }
 
@@ -249,7 +251,8 @@ const FURTHER: usize = 3;
 
 /// The name that a message says is nowhere, whatever it would be; of another message all of it.
 fn missed(message: &str) -> &str {
-    let nowhere = message.starts_with("there is no ") || message.starts_with("the pipeline has no ");
+    let nowhere =
+        message.starts_with("there is no ") || message.starts_with("the pipeline has no ");
     let mut quoted = message.rsplit('`');
     match (nowhere, quoted.nth(1)) {
         (true, Some(name)) => name,
