@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 pub mod binary;
 pub mod pinned;
 pub mod stream;
+pub mod world;
 
 /// The root of the repository: of the clone whose tests run, not of the one that they were built in, as clones may share a target folder.
 pub fn root() -> PathBuf {

@@ -3,7 +3,8 @@
 mod cases;
 mod corpus;
 mod pages;
-mod world;
+
+use align_tests::world;
 
 fn main() {
     let args = libtest_mimic::Arguments::from_args();

@@ -171,7 +171,6 @@ impl Program {
             }
             "wrong sign" => with(
                 match word {
-                    ":" => "=",
                     "=" => ":",
                     "=>" => "->",
                     "->" => "=>",

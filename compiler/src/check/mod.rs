@@ -321,8 +321,11 @@ impl<'p> Checker<'p> {
         let program: &'p Program = self.program;
         let def = program.def(id);
         self.cut = match &def.kind {
-            Kind::Model(b) | Kind::Dataset(b) | Kind::Stage(b) => b.cut,
-            Kind::Sequence(b) | Kind::Cascade(b) => b.cut,
+            Kind::Model(b)
+            | Kind::Dataset(b)
+            | Kind::Stage(b)
+            | Kind::Sequence(b)
+            | Kind::Cascade(b) => b.cut,
             _ => false,
         };
         let entity = match &def.kind {

@@ -8,7 +8,9 @@ use align_compiler::{Checked, Options, World, check};
 /// Files by path; the first one is the main file.
 #[derive(Clone, Debug, Default)]
 pub struct Files {
+    /// Paths and texts.
     pub list: Vec<(String, String)>,
+    /// `--set name=value`.
     pub sets: Vec<(String, String)>,
 }
 
