@@ -45,7 +45,7 @@ fn call(name: &str, args: &[(&str, Value)]) -> Call {
 
 /// 14 numbers a point, 32 points, width 32, multipliers 1, 2, 4.
 fn model() -> Denoiser {
-    let mults = Value::List([1, 2, 4].map(Value::Int).into());
+    let mults = Value::from([1, 2, 4].map(Value::Int).to_vec());
     let net = call(
         "temporal_unet",
         &[("width", Value::Int(32)), ("mults", mults)],
@@ -78,7 +78,7 @@ fn model() -> Denoiser {
         source: String::new(),
     };
     let fields = [("net", net), ("sampler", sampler)];
-    let model = Value::Record(fields.map(|(n, c)| (n.to_owned(), Value::Call(c))).into());
+    let model = Value::from(fields.map(|(n, c)| (n.to_owned(), Value::from(c))).to_vec());
     Denoiser::new(&Facts {
         model,
         meta,
@@ -101,7 +101,7 @@ fn main() {
             ("beta1", Value::Float(0.9)),
             ("beta2", Value::Float(0.999)),
             ("eps", Value::Float(1e-8)),
-            ("schedule", Value::Call(call("constant", &[]))),
+            ("schedule", Value::from(call("constant", &[]))),
         ],
     );
     let mut optimiser = Optimiser::new(&adamw, model.arch.total()).unwrap();

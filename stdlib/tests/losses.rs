@@ -123,7 +123,7 @@ fn denoiser(
 ) -> Denoiser {
     let call = |name: &str, args: Vec<(&str, Value)>| {
         let args = args.into_iter().map(|(n, v)| (n.to_owned(), v)).collect();
-        Value::Call(Call {
+        Value::from(Call {
             name: name.into(),
             args,
         })
@@ -158,7 +158,7 @@ fn denoiser(
         goal: Some(vec![0.0; 4]),
         source: String::new(),
     };
-    let model = Value::Record(vec![("net".into(), net), ("sampler".into(), sampler)]);
+    let model = Value::from(vec![("net".into(), net), ("sampler".into(), sampler)]);
     Denoiser::new(&Facts {
         model,
         meta,
@@ -398,7 +398,7 @@ fn given_numbers_have_no_part_in_the_loss() {
             "temporal_unet",
             vec![
                 ("width", Value::Int(8)),
-                ("mults", Value::List(vec![Value::Int(1), Value::Int(2)])),
+                ("mults", Value::from(vec![Value::Int(1), Value::Int(2)])),
             ],
         )
     });

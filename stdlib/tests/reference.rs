@@ -193,7 +193,7 @@ fn schedules_and_steps_back_are_those_of_the_reference() {
 fn clipping_adamw_and_the_moving_average_are_pytorchs() {
     let fixture = Fixture::open("optimiser");
     let number = |name: &str, x| (name.to_owned(), Value::Float(x));
-    let schedule = Value::Call(Call {
+    let schedule = Value::from(Call {
         name: "constant".into(),
         args: Vec::new(),
     });

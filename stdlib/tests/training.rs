@@ -15,7 +15,7 @@ use support::{Store, call, need, quantity};
 const TASK: &str = "maze2d-umaze-v1";
 
 fn planner() -> Value {
-    let mults = Value::List(vec![Value::Int(1), Value::Int(2)]);
+    let mults = Value::from(vec![Value::Int(1), Value::Int(2)]);
     let net = call(
         "temporal_unet",
         &[("width", Value::Int(8)), ("mults", mults)],
@@ -339,7 +339,8 @@ fn reinforcement_starts_at_its_reference_and_resumes_exactly() {
         let mut job = stage(&store, name, planner(), call(name, &shared), 1e-4, &needs);
         // One minibatch: every ratio of its only pass is 1.
         if let Some(Value::Call(loss)) = job.node.fields.get_mut("loss").map(|f| &mut f.value) {
-            loss.args
+            loss.make_mut()
+                .args
                 .iter_mut()
                 .filter(|(n, _)| n == "epochs")
                 .for_each(|(_, v)| *v = Value::Int(1));

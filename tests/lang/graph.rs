@@ -12,7 +12,7 @@ use align_schema::{Call, Dim, Effect, Port, Quantity, Value};
 use align_tests::{pinned::pinned, root};
 
 fn call(name: &str) -> Value {
-    Value::Call(Call {
+    Value::from(Call {
         name: name.to_owned(),
         args: Vec::new(),
     })

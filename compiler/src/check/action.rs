@@ -231,9 +231,9 @@ impl Checker<'_> {
         let fields = around.fields?;
         let mut out = Vec::new();
         let mut good = true;
-        for (path, factor) in entries {
+        for (path, factor) in &entries {
             let factor = factor.number()?;
-            let span = scale_key(expr, &path).unwrap_or(expr.span);
+            let span = scale_key(expr, path).unwrap_or(expr.span);
             let mut parts = path.split('.');
             let first = parts.next().unwrap_or("");
             let rest: Vec<&str> = parts.collect();
@@ -285,7 +285,7 @@ impl Checker<'_> {
                 good = false;
                 continue;
             }
-            out.push((path, factor));
+            out.push((path.clone(), factor));
         }
         good.then_some(out)
     }

@@ -87,8 +87,9 @@ impl Checker<'_> {
                 name: param.name,
             };
             let checked = if param.ty == Ty::Budget {
-                self.budget(at, value)
-                    .map(|all| Value::List(all.into_iter().map(Value::Quantity).collect()))
+                self.budget(at, value).map(|all| {
+                    Value::from(all.into_iter().map(Value::Quantity).collect::<Vec<_>>())
+                })
             } else {
                 self.value(at, value, param.ty, param.bounds.as_ref(), spot, edges)
             };

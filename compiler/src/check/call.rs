@@ -51,7 +51,7 @@ impl Checker<'_> {
             spot,
             edges,
         )?;
-        Some(Value::Call(Call {
+        Some(Value::from(Call {
             name: builtin.name.to_owned(),
             args,
         }))

@@ -397,7 +397,7 @@ pub(super) fn input_models(
     fields.insert(
         "input_models".into(),
         align_plan::Field {
-            value: Value::Record(models),
+            value: Value::from(models),
             effect: Effect::Inert,
             place: place.clone(),
         },

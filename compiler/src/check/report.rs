@@ -215,9 +215,9 @@ impl Checker<'_> {
         }
         let left = left?;
         good.then(|| {
-            Value::Call(Call {
+            Value::from(Call {
                 name: "by".into(),
-                args: vec![("left".into(), left), ("right".into(), Value::List(by))],
+                args: vec![("left".into(), left), ("right".into(), Value::from(by))],
             })
         })
     }

@@ -253,7 +253,7 @@ impl Checker<'_> {
             Folded::Poison => return None,
             Folded::Other => self.call_value(at, right, Group::Filter, spot, edges)?,
         };
-        Some(Value::Call(Call {
+        Some(Value::from(Call {
             name: symbol.to_owned(),
             args: vec![("left".into(), measure), ("right".into(), right)],
         }))

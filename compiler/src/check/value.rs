@@ -275,7 +275,7 @@ impl Checker<'_> {
                 None => good = false,
             }
         }
-        good.then_some(Value::List(out))
+        good.then_some(Value::from(out))
     }
 
     fn record(
@@ -317,7 +317,7 @@ impl Checker<'_> {
         }
         // The order in which a person writes a record's keys means nothing.
         out.sort_by(|a, b| a.0.cmp(&b.0));
-        good.then_some(Value::Record(out))
+        good.then_some(Value::from(out))
     }
 
     fn word(

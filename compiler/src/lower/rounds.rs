@@ -8,26 +8,36 @@ use crate::check::Draft;
 
 /// The nodes of one lane with all their rounds.
 pub fn unroll(drafts: Vec<Draft>) -> Vec<Node> {
-    let mut taken: HashSet<NodeId> = drafts.iter().map(|d| d.node.id.clone()).collect();
-    let mut out: Vec<Node> = drafts.iter().map(|d| d.node.clone()).collect();
+    let mut out: Vec<Node> = Vec::with_capacity(drafts.len());
+    let mut sequences = Vec::new();
+    for (at, draft) in drafts.into_iter().enumerate() {
+        sequences.extend(
+            draft
+                .sequence
+                .map(|(members, rounds)| (at, members, rounds)),
+        );
+        out.push(draft.node);
+    }
+    if sequences.is_empty() {
+        return out;
+    }
+    let mut taken: HashSet<NodeId> = out.iter().map(|n| n.id.clone()).collect();
     let index: HashMap<NodeId, usize> = out
         .iter()
         .enumerate()
         .map(|(i, n)| (n.id.clone(), i))
         .collect();
     let plain = out.len();
-    for (at, draft) in drafts.iter().enumerate() {
-        let Some((members, rounds)) = &draft.sequence else {
-            continue;
-        };
-        let again = repeated(&out[..plain], &index, members);
+    for (at, members, rounds) in sequences {
+        let sequence = out[at].clone();
+        let again = repeated(&out[..plain], &index, &members);
         let mut needs = std::mem::take(&mut out[at].needs);
-        for round in 2..=*rounds {
+        for round in 2..=rounds {
             let Some(last) = instantiate(
                 &mut out,
                 plain,
                 &again,
-                (&draft.node, members),
+                (&sequence, &members),
                 round,
                 &mut taken,
             ) else {
@@ -36,8 +46,7 @@ pub fn unroll(drafts: Vec<Draft>) -> Vec<Node> {
             needs.push(Need {
                 role: format!("member.{}", round - 1),
                 node: last,
-                port: draft
-                    .node
+                port: sequence
                     .carry
                     .as_ref()
                     .map_or(align_plan_best(), |c| c.port.clone()),

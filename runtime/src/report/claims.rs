@@ -406,7 +406,7 @@ mod tests {
     use align_schema::{Dim, Quantity};
 
     fn call(name: &str, args: &[(&str, Value)]) -> Value {
-        Value::Call(Call {
+        Value::from(Call {
             name: name.into(),
             args: args
                 .iter()
@@ -492,7 +492,7 @@ mod tests {
             of: "main".into(),
             table: Some(call(
                 "by",
-                &[("left", ci), ("right", Value::List(vec![name("stage")]))],
+                &[("left", ci), ("right", Value::from(vec![name("stage")]))],
             )),
             expects: Vec::new(),
         }];

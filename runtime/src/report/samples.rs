@@ -22,7 +22,7 @@ pub(super) fn plan() -> Plan {
         fields: BTreeMap::from([(
             "optim".to_owned(),
             align_plan::Field {
-                value: Value::Call(Call {
+                value: Value::from(Call {
                     name: "adamw".into(),
                     args: vec![("lr".into(), Value::Float(2e-4))],
                 }),

@@ -117,7 +117,7 @@ impl With for Node {
             name: "sgd".into(),
             args: vec![("lr".into(), Value::Float(lr))],
         };
-        self.field("optim", Value::Call(call), Effect::Identity)
+        self.field("optim", Value::from(call), Effect::Identity)
     }
     fn budget(mut self, n: u64) -> Self {
         self.budget = Some(Budget {

@@ -48,7 +48,7 @@ from_value! {
     String, "a text or a name", Value::Str(s) | Value::Name(s) => Some(s.clone());
     Quantity, "a number with a unit", Value::Quantity(q) => Some(*q);
     Ref, "a reference", Value::Ref(r) => Some(r.clone());
-    Call, "a call", Value::Call(c) => Some(c.clone());
+    Call, "a call", Value::Call(c) => Some(Call::clone(c));
 }
 
 impl FromValue for f64 {

@@ -4,8 +4,10 @@
 //! base units.  So equal meaning gives equal values, and equal values give equal keys.
 
 use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::unit::Quantity;
 
@@ -26,11 +28,11 @@ pub enum Value {
     /// A bare word of an enumeration (`noise`), a task or a metric name.
     Name(String),
     /// `[a, b]`.
-    List(Vec<Value>),
+    List(Shared<Vec<Value>>),
     /// `{ key: value }`, keys as dotted paths, in the order written.
-    Record(Vec<(String, Value)>),
+    Record(Shared<Vec<(String, Value)>>),
     /// A call to a builtin with all its arguments.
-    Call(Call),
+    Call(Shared<Call>),
     /// An edge: what another node produced.
     Ref(Ref),
 }
@@ -42,6 +44,84 @@ pub struct Call {
     pub name: String,
     /// Every argument, defaults included; an optional argument that was not given is left out.
     pub args: Vec<(String, Value)>,
+}
+
+/// Something that many values hold and few change: a copy of it costs a pointer.
+///
+/// The nodes of a sweep differ in one or two numbers; the records and calls around those are the same ones.
+#[derive(Clone, PartialEq)]
+pub struct Shared<T>(Arc<T>);
+
+impl<T: Clone> Shared<T> {
+    /// To be changed here alone.
+    pub fn make_mut(&mut self) -> &mut T {
+        Arc::make_mut(&mut self.0)
+    }
+}
+
+impl<T> From<T> for Shared<T> {
+    fn from(value: T) -> Self {
+        Self(Arc::new(value))
+    }
+}
+
+impl<T> FromIterator<T> for Shared<Vec<T>> {
+    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
+        Vec::from_iter(items).into()
+    }
+}
+
+impl<'a, T> IntoIterator for &'a Shared<Vec<T>> {
+    type Item = &'a T;
+    type IntoIter = std::slice::Iter<'a, T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
+impl<T> Deref for Shared<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Shared<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<T: Serialize> Serialize for Shared<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Shared<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        T::deserialize(deserializer).map(Self::from)
+    }
+}
+
+impl From<Call> for Value {
+    fn from(call: Call) -> Self {
+        Value::Call(call.into())
+    }
+}
+
+impl From<Vec<Value>> for Value {
+    fn from(items: Vec<Value>) -> Self {
+        Value::List(items.into())
+    }
+}
+
+impl From<Vec<(String, Value)>> for Value {
+    fn from(entries: Vec<(String, Value)>) -> Self {
+        Value::Record(entries.into())
+    }
 }
 
 /// An edge, as an index into the `needs` of the node that holds the value.
@@ -117,8 +197,8 @@ impl Value {
             return true;
         };
         let entries = match self {
-            Value::Record(fields) => fields,
-            Value::Call(call) => &mut call.args,
+            Value::Record(fields) => fields.make_mut(),
+            Value::Call(call) => &mut call.make_mut().args,
             _ => return false,
         };
         entries

@@ -64,7 +64,7 @@ pub fn number(job: &Job, name: &str, default: f64) -> f64 {
 /// A call field of a stage.
 pub fn call(job: &Job, name: &str) -> Result<Call, JobError> {
     match job.node.value(name) {
-        Some(Value::Call(call)) => Ok(call.clone()),
+        Some(Value::Call(call)) => Ok(Call::clone(call)),
         // A bare name is a call without arguments.
         Some(Value::Name(name)) => Ok(Call {
             name: name.clone(),

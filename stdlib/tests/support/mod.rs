@@ -20,7 +20,7 @@ pub fn call(name: &str, args: &[(&str, Value)]) -> Value {
             all.push((p.name.to_owned(), v));
         }
     }
-    Value::Call(Call {
+    Value::from(Call {
         name: name.into(),
         args: all,
     })

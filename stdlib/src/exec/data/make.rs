@@ -319,7 +319,7 @@ trait Words {
 
 impl Words for Call {
     fn to_string_short(&self) -> String {
-        Value::Call(self.clone()).to_string()
+        Value::from(self.clone()).to_string()
     }
 }
 

@@ -151,7 +151,7 @@ fn quantiles_are_numpys() {
 }
 
 fn call(name: &str, args: &[(&str, Value)]) -> Value {
-    Value::Call(Call {
+    Value::from(Call {
         name: name.into(),
         args: args
             .iter()

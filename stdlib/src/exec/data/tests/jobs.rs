@@ -75,7 +75,7 @@ fn run(fields: Vec<(&str, Value)>, needs: &[(&str, &Files)]) -> Result<Made, Job
 }
 
 fn call(name: &str, args: &[(&str, Value)]) -> Value {
-    Value::Call(Call {
+    Value::from(Call {
         name: name.into(),
         args: args
             .iter()
