@@ -197,6 +197,7 @@ impl Driver<'_> {
             at: 0,
             heard: Instant::now(),
             stalled: false,
+            asked: false,
         });
         Ok(())
     }

@@ -26,6 +26,8 @@ pub(super) struct Running {
     pub at: u64,
     pub heard: Instant,
     pub stalled: bool,
+    /// Whether it was told to stop.
+    pub asked: bool,
 }
 
 /// A worker of a dead driver ends by itself; after this long it is helped.
@@ -43,10 +45,11 @@ impl Driver<'_> {
     /// Asks workers to checkpoint and end: those of a lane, or all.
     pub(super) fn terminate(&mut self, lane: Option<&str>) {
         let nodes = &self.plan.nodes;
-        for r in &self.running {
+        for r in &mut self.running {
             let theirs = nodes.get(r.node).map(|n| n.lane.as_str());
             if lane.is_none() || lane == theirs {
                 signal(&r.child, Signal::TERM);
+                r.asked = true;
             }
         }
     }
@@ -116,7 +119,8 @@ impl Driver<'_> {
             tell(&node.id, entry, &mut r.at, self.on_event);
         }
         if let Some(status) = status {
-            if r.ending.is_none() {
+            // One that is told to stop while it still starts dies of the signal, which is nobody's fault.
+            if r.ending.is_none() && !r.asked {
                 let folder = self.store.node(&r.key).attempt(r.attempt);
                 r.ending = Some(last_words(&folder, status, r.at, r.stalled));
             }
