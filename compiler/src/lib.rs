@@ -48,6 +48,11 @@ pub struct Checked {
 }
 
 impl Checked {
+    /// The plan, taken out: a large one is not worth a copy.
+    pub fn take_plan(&mut self) -> Option<Plan> {
+        self.plan.take()
+    }
+
     /// Whether there is an error, so that there is no plan.
     pub fn has_errors(&self) -> bool {
         self.diagnostics.iter().any(Diagnostic::is_error)

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use crate::ast::{Span, SyntaxError};
 use crate::balance::{Balancer, OPENED};
-use crate::lex::{self, Kind, Token};
+use crate::lex::{self, Kind, Token, Tokens};
 use crate::map::{Edit, Map};
 use crate::quotes;
 
@@ -41,7 +41,34 @@ pub struct Scan {
     bad_numbers: Vec<Span>,
 }
 
-/// Scans a text, and repairs a copy where that is needed.
+/// Scans a text, and repairs a copy where that is needed.  The tokens of a text without a slip are never held all at once.
+pub fn prepare_text(source: &str) -> Prepared<'_> {
+    if is_sound(source) {
+        return Prepared {
+            text: Cow::Borrowed(source),
+            ..Prepared::default()
+        };
+    }
+    prepare(source, &lex::lex(source))
+}
+
+/// Whether [`prepare`] would certainly find nothing.
+fn is_sound(source: &str) -> bool {
+    let (mut open, mut angles) = (Vec::new(), 0);
+    let sound = |token: Token| {
+        match token.kind {
+            Kind::OpenText | Kind::OpenComment | Kind::BadNumber => return false,
+            Kind::Punct if token.text(source) == "<" => angles += 1,
+            Kind::Open(byte) => open.push(byte),
+            Kind::Close(byte) => return open.pop() == Some(partner(byte)),
+            _ => {}
+        }
+        angles <= DEPTH && open.len() <= DEPTH
+    };
+    !source.starts_with('\u{feff}') && Tokens::of(source).all(sound) && open.is_empty()
+}
+
+/// The same for a text that is cut into tokens already.
 pub fn prepare<'a>(source: &'a str, tokens: &[Token]) -> Prepared<'a> {
     let mut scan = Scan::default();
     let cut = quotes::cut_open_texts(source, tokens);

@@ -108,22 +108,40 @@ pub fn is_reserved(word: &str) -> bool {
 /// Cuts a text into tokens.
 pub fn lex(source: &str) -> Vec<Token> {
     let mut tokens = Vec::with_capacity(source.len() / 3 + 4);
-    let mut at = 0;
-    while at < source.len() {
-        let (kind, end) = next(source, at);
-        // A token is never empty and never ends inside a character, whatever the arms below say.
-        let mut end = end.clamp(at + 1, source.len());
-        while !source.is_char_boundary(end) {
+    tokens.extend(Tokens::of(source));
+    tokens
+}
+
+/// The tokens of a text, one after the other.
+pub struct Tokens<'a> {
+    source: &'a str,
+    at: usize,
+}
+
+impl<'a> Tokens<'a> {
+    /// From the text's start.
+    pub fn of(source: &'a str) -> Self {
+        Self { source, at: 0 }
+    }
+}
+
+impl Iterator for Tokens<'_> {
+    type Item = Token;
+
+    fn next(&mut self) -> Option<Token> {
+        let start = self.at;
+        if start >= self.source.len() {
+            return None;
+        }
+        let (kind, end) = next(self.source, start);
+        // A token is never empty and never ends inside a character, whatever the arms of `next` say.
+        let mut end = end.clamp(start + 1, self.source.len());
+        while !self.source.is_char_boundary(end) {
             end += 1;
         }
-        tokens.push(Token {
-            kind,
-            start: at,
-            end,
-        });
-        at = end;
+        self.at = end;
+        Some(Token { kind, start, end })
     }
-    tokens
 }
 
 fn next(source: &str, at: usize) -> (Kind, usize) {

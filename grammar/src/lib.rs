@@ -40,8 +40,7 @@ pub struct Parse {
 
 /// Parses a text.  Never fails: what does not parse is in the errors, and all else is in the file.
 pub fn parse(text: &str) -> Parse {
-    let tokens = lex::lex(text);
-    let prepared = brackets::prepare(text, &tokens);
+    let prepared = brackets::prepare_text(text);
     let mut errors = prepared.errors;
     let mut file = match tree::run(tree::Rule::file, &prepared.text) {
         Ok(arena) => lower::Lower {

@@ -47,6 +47,7 @@ impl Lower<'_> {
     /// The whole file.
     pub fn file(&mut self) -> File {
         let mut file = File::default();
+        file.items.reserve_exact(self.arena.roots().len());
         for &id in self.arena.roots() {
             match self.arena.node(id).rule {
                 Rule::edition => {
@@ -193,7 +194,10 @@ impl Lower<'_> {
 
     /// A dotted name.
     pub fn path(&self, id: Id) -> Path {
-        let parts = self.arena.children(id).map(|(_, n)| self.name(n)).collect();
+        let count = self.arena.children(id).count();
+        // Most have one part; growing as needed would make room for four.
+        let mut parts = Vec::with_capacity(count);
+        parts.extend(self.arena.children(id).map(|(_, n)| self.name(n)));
         Path {
             parts,
             span: self.span(self.arena.node(id)),

@@ -11,7 +11,7 @@ use pest::error::{ErrorVariant, InputLocation};
 use pest::iterators::{Pair, Pairs};
 use pest::pratt_parser::{Assoc, Op, PrattParser};
 
-use crate::lex::{ITEM_WORDS, Kind, lex};
+use crate::lex::{ITEM_WORDS, Kind, Tokens};
 
 // The derived parser has undocumented items by nature.
 #[allow(missing_docs, clippy::pedantic)]
@@ -207,7 +207,7 @@ fn cuts(text: &str, part: usize) -> Vec<usize> {
         return out;
     }
     let (mut depth, mut last, mut begin) = (0_i64, None, 0);
-    for token in lex(text) {
+    for token in Tokens::of(text) {
         let mut ended = None;
         match token.kind {
             Kind::Blank => continue,

@@ -121,6 +121,7 @@ impl Checker<'_> {
 
     fn run(&mut self, wanted: &HashSet<DefId>) {
         let order = self.order;
+        self.drafts.reserve_exact(wanted.len());
         for id in &order.sorted {
             if wanted.contains(id) {
                 self.define(*id);

@@ -166,6 +166,8 @@ struct Checker<'p> {
     drafts: Vec<Draft>,
     /// Defaults of the standard library, parsed once.
     defaults: HashMap<usize, Option<Value>>,
+    /// Metrics of each kind of stage: loss, evaluated in an environment, evaluated by a critic.
+    metric_lists: HashMap<(Option<&'static str>, bool, bool), Metrics>,
     /// Which metrics a name can mean where the check stands.
     metrics: metric::Scope,
     /// The model that the stage at hand trains.
@@ -220,6 +222,7 @@ pub fn program(
         lane: lane::plain("main", ""),
         drafts: Vec::new(),
         defaults: HashMap::new(),
+        metric_lists: HashMap::new(),
         metrics: metric::Scope::None,
         training: None,
         symbolic: false,
@@ -347,6 +350,12 @@ impl<'p> Checker<'p> {
 }
 
 impl Edges {
+    /// The edges, with no room for more.
+    fn exact(mut self) -> Vec<Need> {
+        self.needs.shrink_to_fit();
+        self.needs
+    }
+
     /// Adds an edge; its index is what a `Value::Ref` holds.
     fn add(&mut self, need: Need) -> usize {
         if let Some(same) = self.needs.iter().position(|n| *n == need) {

@@ -51,7 +51,11 @@ impl Checker<'_> {
         let acts = header.model.as_ref().is_none_or(|m| !m.critic);
         let eval = self.eval(def.at, &owner, &block.body, clock(loss, &given), &mut edges);
         let task = self.task_of_stage(&header);
-        let metrics = stage_metrics(loss, acts && task.1, eval.has_critic);
+        let kind = (loss.map(|l| l.name), acts && task.1, eval.has_critic);
+        let metrics = self.metric_lists.entry(kind);
+        let metrics = metrics
+            .or_insert_with(|| stage_metrics(loss, kind.1, kind.2))
+            .clone();
         self.metrics = if header.model.is_none()
             || given.get("loss").is_some_and(|g| g.value.is_none())
             || !header.good
@@ -142,7 +146,7 @@ impl Checker<'_> {
                 name: def.name.text.clone(),
                 round: 1,
                 kind: NodeKind::Stage,
-                needs: edges.needs,
+                needs: edges.exact(),
                 fields,
                 seed: self.lane.seed,
                 budget: Some(Budget { any: limits, read }),

@@ -116,6 +116,7 @@ impl Loader<'_> {
         }
         self.open.push(path.to_owned());
         let mut uses = Vec::new();
+        self.program.defs.reserve(parse.file.items.len());
         for item in parse.file.items {
             match item.kind {
                 ItemKind::Use(u) => uses.push(u),

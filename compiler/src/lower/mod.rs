@@ -18,8 +18,8 @@ pub fn plan(
     reports: Vec<Report>,
     parallel: u64,
 ) -> Plan {
-    let mut nodes = Vec::new();
-    let mut names = Vec::new();
+    let mut nodes = Vec::with_capacity(lanes.iter().map(|(_, drafts)| drafts.len()).sum());
+    let mut names = Vec::with_capacity(lanes.len());
     for (lane, drafts) in lanes {
         names.push(lane);
         nodes.extend(rounds::unroll(drafts));
@@ -39,6 +39,13 @@ pub fn plan(
 fn sort(nodes: Vec<Node>) -> Vec<Node> {
     let index: HashMap<&NodeId, usize> =
         nodes.iter().enumerate().map(|(i, n)| (&n.id, i)).collect();
+    let before = |i: usize, n: &Node| {
+        let known = n.needs.iter().filter_map(|d| index.get(&d.node));
+        known.into_iter().all(|&j| j < i)
+    };
+    if nodes.iter().enumerate().all(|(i, n)| before(i, n)) {
+        return nodes;
+    }
     let mut graph: DiGraph<(), ()> = DiGraph::with_capacity(nodes.len(), nodes.len() * 2);
     for _ in &nodes {
         graph.add_node(());

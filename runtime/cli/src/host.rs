@@ -94,9 +94,9 @@ pub(crate) fn plan(args: &ProgramArgs) -> Result<Planned, Exit> {
     if is_json {
         return saved_plan(&args.file);
     }
-    let checked = check(&args.file, &args.sets, false);
+    let mut checked = check(&args.file, &args.sets, false);
     show_diagnostics(&checked);
-    let Some(plan) = align_compiler::plan(&checked) else {
+    let Some(plan) = checked.take_plan() else {
         return Err(Exit::Diagnostics);
     };
     Ok(Planned {
