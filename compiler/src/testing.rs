@@ -19,14 +19,17 @@ impl World for Memory {
     }
 }
 
-/// Checks one file with others beside it.
+/// Checks one file with others beside it.  What is said of every stage of a few lines is left out: that nothing but its budget
+/// stops it.
 pub fn check_files(files: &[(&str, &str)]) -> Checked {
     let map = files
         .iter()
         .map(|(p, t)| ((*p).to_owned(), (*t).to_owned()))
         .collect();
     let main = files.first().map_or("main.align", |(p, _)| *p);
-    check(&Memory(map), main, &Options::default())
+    let mut out = check(&Memory(map), main, &Options::default());
+    out.diagnostics.retain(|d| d.code != "A5018");
+    out
 }
 
 /// Checks one text; `align 1` may be left out.

@@ -130,7 +130,9 @@ impl Checker<'_> {
         }) else {
             return Ok(None);
         };
-        self.condition(at, expr, horizon).map(Some).ok_or(Wrong)
+        let condition = self.condition(at, expr, horizon).ok_or(Wrong)?;
+        self.excluded_rules(at, expr, &condition);
+        Ok(Some(condition))
     }
 
     /// What is kept; by default the best and the last, at each evaluation.

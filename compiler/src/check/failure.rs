@@ -110,7 +110,8 @@ impl Checker<'_> {
                 continue;
             };
             good &= self.once(at, event, &mut seen);
-            match self.action(at, action, &event.text, around, edges) {
+            let done = self.action(at, action, &event.text, around, edges);
+            match done.filter(|a| self.allowed(at, action, &event.text, a)) {
                 Some(action) => out.push(Arm {
                     event: kind,
                     action,
@@ -234,7 +235,8 @@ impl Checker<'_> {
                 other = Some(arm.event.span);
             }
             good &= self.once(at, &arm.event, seen);
-            match self.action(at, &arm.action, &arm.event.text, around, edges) {
+            let done = self.action(at, &arm.action, &arm.event.text, around, edges);
+            match done.filter(|a| self.allowed(at, &arm.action, &arm.event.text, a)) {
                 Some(action) => out.push(Arm {
                     event: event_kind(&arm.event.text),
                     action,

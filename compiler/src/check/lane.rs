@@ -90,6 +90,7 @@ impl Checker<'_> {
         }
         self.enter(plain("main", ""), false);
         self.run(&wanted);
+        self.twins();
         self.shared = std::mem::take(&mut self.entities);
         let drafts = std::mem::take(&mut self.drafts);
         if !drafts.is_empty() {
@@ -182,6 +183,10 @@ impl Checker<'_> {
         let wanted: HashSet<DefId> = pipeline.items.iter().copied().collect();
         self.enter(lane, symbolic);
         self.run(&wanted);
+        // Stages that are one node in a lane are one in the others too, as good as always.
+        if self.paired.insert(pipeline.scope) {
+            self.twins();
+        }
         let drafts = std::mem::take(&mut self.drafts);
         if !symbolic {
             out.push((self.lane.clone(), drafts));

@@ -112,7 +112,7 @@ impl Checker<'_> {
         if self.metric_info(&name).is_some() {
             return Some(name);
         }
-        if self.is_poison(at, expr) {
+        if self.is_poison(at, expr) || self.reaches_itself(at, expr) {
             return None;
         }
         self.no_metric(at, expr.span, &name, spot);

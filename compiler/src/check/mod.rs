@@ -4,26 +4,35 @@
 //! what uses it stays silent.
 
 mod action;
+mod allowed;
 mod block;
 mod call;
 mod cascade;
 mod clause;
 mod condition;
+mod contains;
 mod dataset;
+mod exclude;
 mod failure;
 mod fire;
 mod fit;
+mod hides;
 mod lane;
+mod meet;
 mod metric;
 mod model;
+mod nowhere;
 mod number;
 mod param;
+mod plausible;
 mod reference;
 mod report;
 mod sequence;
 mod special;
 mod stage;
+mod stops;
 mod sweep;
+mod twins;
 mod unused;
 mod value;
 
@@ -39,7 +48,7 @@ use align_schema::{DataKind, Value};
 
 use crate::Options;
 use crate::diag::{Diagnostic, FileId, Sources};
-use crate::hir::{At, DefId, Kind, Order, Program};
+use crate::hir::{At, DefId, Kind, Order, Program, ScopeId};
 use crate::suggest::{near, suggested};
 
 use metric::Metrics;
@@ -176,6 +185,8 @@ struct Checker<'p> {
     symbolic: bool,
     /// Whether the file ends inside the block at hand, so that nothing of it is missing.
     cut: bool,
+    /// Pipelines in which stages that are the same node were looked for.
+    paired: HashSet<ScopeId>,
 }
 
 /// Edges of the node at hand, and what it learns of the models behind them.
@@ -227,11 +238,14 @@ pub fn program(
         training: None,
         symbolic: false,
         cut: false,
+        paired: HashSet::new(),
     };
     let params = checker.params(&sets, options);
     let lanes = checker.lanes();
     let reports = checker.reports();
     checker.unused();
+    checker.hidden();
+    checker.nowhere();
     let parallel = checker.parallel();
     Output {
         diagnostics: checker.diagnostics,

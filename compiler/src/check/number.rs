@@ -330,6 +330,9 @@ impl Checker<'_> {
             );
             return None;
         }
+        if let Value::Quantity(q) = &value {
+            self.plausible(at, span, *q, spot);
+        }
         Some(value)
     }
 

@@ -36,6 +36,9 @@ impl Checker<'_> {
             _ => (expr, None, None),
         };
         let ExprKind::Ref(name) = &base.kind else {
+            if self.reaches_itself(at, expr) {
+                return None;
+            }
             if let Some(name) = self.pipeline_of(at, base) {
                 // `lane.pretrain.best`: says that no lane is named.
                 self.trained_name(at, name, expr, true, spot);
@@ -110,6 +113,10 @@ impl Checker<'_> {
         edges: &mut Edges,
     ) -> Option<(Value, Rc<Trained>)> {
         let name = path.parts.first()?;
+        if let (Some(id), Some(rest)) = (self.own_pipeline(at, name), path.parts.get(1)) {
+            self.contains_itself(at, id, name, path.span, Some(rest));
+            return None;
+        }
         let base = Expr {
             kind: ExprKind::Ref(name.clone()),
             span: path.span,
@@ -329,7 +336,7 @@ impl Checker<'_> {
     ) -> Option<DefId> {
         let program = self.program;
         let (at, expr) = program.unalias(at, expr);
-        if self.is_poison(at, expr) {
+        if self.is_poison(at, expr) || self.reaches_itself(at, expr) {
             return None;
         }
         let Some(name) = super::value::root(expr) else {

@@ -129,6 +129,12 @@ impl Checker<'_> {
             let Some(name) = path.parts.first() else {
                 continue;
             };
+            if let Some(pipeline) = self.own_pipeline(def.at, name) {
+                let rest = path.parts.get(1);
+                self.contains_itself(def.at, pipeline, name, path.span, rest);
+                good = false;
+                continue;
+            }
             let Some(id) = program.lookup(def.at.scope, &name.text) else {
                 let words = program.names(def.at.scope, |k| matches!(k, Kind::Stage(_)));
                 self.unknown_name(def.at, name, &words, "stage");

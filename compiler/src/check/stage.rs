@@ -94,6 +94,10 @@ impl Checker<'_> {
             header.data.as_ref().map(|d| d.0.kind),
         );
         let keep = self.keep(def.at, &owner, &block.body, every, best, horizon.clock);
+        self.meets(def.at, &block.body, &eval, &keep, &horizon);
+        if let Some(limits) = &limits {
+            self.never_stops(def, &block.body, &given, limits);
+        }
         // What is known of a stage is known even where another part of it is wrong, so that later stages are checked too.
         let info = |this: &mut Self, known: bool| {
             if !known {

@@ -147,6 +147,9 @@ impl Checker<'_> {
     pub(super) fn wrong_type(&mut self, at: At, expr: &Expr, ty: Ty, spot: Spot) {
         let program = self.program;
         let (at, expr) = program.unalias(at, expr);
+        if self.reaches_itself(at, expr) {
+            return;
+        }
         let root = root(expr);
         if let Some(name) = root
             && program.lookup(at.scope, &name.text).is_none()

@@ -226,8 +226,8 @@ pub fn sort(diagnostics: &mut Vec<Diagnostic>) {
     diagnostics.dedup();
 }
 
-/// Drops what only follows from something else: findings inside text that did not parse, and unused definitions while there is
-/// an error (what would use them may be what is wrong).
+/// Drops what only follows from something else: findings inside text that did not parse; unused definitions and stages, and stages that are one
+/// node, while there is an error (what would use them or tell them apart may be what is wrong); missing stop rules in a file with a statement that is not understood.
 pub fn drop_follow_ups(diagnostics: &mut Vec<Diagnostic>) {
     let broken: Vec<(FileId, Span)> = diagnostics
         .iter()
@@ -235,14 +235,21 @@ pub fn drop_follow_ups(diagnostics: &mut Vec<Diagnostic>) {
         .map(|d| (d.file, d.span))
         .collect();
     let errors = diagnostics.iter().any(Diagnostic::is_error);
+    let lost: std::collections::HashSet<FileId> = diagnostics
+        .iter()
+        .filter(|d| d.code.starts_with("A0") || d.code == "A1002")
+        .map(|d| d.file)
+        .collect();
     diagnostics.retain(|d| {
         let inside = |(file, span): &(FileId, Span)| {
             *file == d.file && span.start < d.span.end && d.span.start < span.end
         };
-        let idle = errors && d.code == "A1011";
+        let idle = errors && matches!(d.code, "A1011" | "A4005" | "A4010");
+        // A rule that is misspelt or did not parse is not missing.
+        let torn = d.code == "A5018" && lost.contains(&d.file);
         // That a stage lacks its budget does not follow from what is wrong in its `until`.
         let stays = d.code.starts_with("A0") || d.code == "A5001";
-        stays || !(idle || broken.iter().any(inside))
+        stays || !(idle || torn || broken.iter().any(inside))
     });
 }
 

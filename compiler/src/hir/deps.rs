@@ -11,7 +11,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 
 use super::{At, DefId, Kind, Program};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, FileId};
 
 /// Definitions in an order in which each comes after what it needs.
 #[derive(Debug, Default)]
@@ -39,6 +39,7 @@ struct Walk<'p> {
     program: &'p Program,
     edges: Vec<(DefId, DefId, Span, Through)>,
     used: HashSet<DefId>,
+    shadowing: Vec<(DefId, FileId, Span)>,
     from: DefId,
 }
 
@@ -60,6 +61,7 @@ impl Program {
             program: self,
             edges: Vec::new(),
             used: HashSet::new(),
+            shadowing: Vec::new(),
             from: DefId(0),
         };
         for (id, def) in self.iter() {
@@ -69,9 +71,15 @@ impl Program {
         for report in &self.reports {
             walk.report(report.at, &report.block);
         }
-        let Walk { edges, used, .. } = walk;
+        let Walk {
+            edges,
+            used,
+            shadowing,
+            ..
+        } = walk;
         let order = self.sort(edges, diagnostics);
         self.used = used;
+        self.shadowing = shadowing;
         order
     }
 
@@ -393,6 +401,9 @@ impl Walk<'_> {
                 match &callee.kind {
                     // A call's name is never an edge, even where a stage is called the same.
                     ExprKind::Ref(name) => {
+                        if let Some(id) = self.program.lookup(at.scope, &name.text) {
+                            self.shadowing.push((id, at.file, callee.span));
+                        }
                         self.name(at, &name.text, expr.span, false, through);
                     }
                     _ => self.expr(at, callee, spot, through),

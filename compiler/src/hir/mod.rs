@@ -7,7 +7,7 @@ mod load;
 
 use std::collections::{HashMap, HashSet};
 
-use align_grammar::ast::{Block, Expr, Formal, Name, Policy};
+use align_grammar::ast::{Block, Expr, Formal, Name, Policy, Span};
 use align_schema::Builtin;
 
 use crate::diag::FileId;
@@ -182,6 +182,8 @@ pub struct Program {
     pub edition: u32,
     /// Definitions that are used somewhere.
     pub used: HashSet<DefId>,
+    /// Calls whose name a definition has too, with the place of the name.
+    pub shadowing: Vec<(DefId, FileId, Span)>,
 }
 
 impl Program {
