@@ -106,21 +106,21 @@ pub enum ItemKind {
     /// `pipeline name(formals) { items }`.
     Pipeline(Pipeline),
     /// `dataset name from expr { body }`.
-    Dataset(Block),
+    Dataset(Box<Block>),
     /// `model name { body }`.
-    Model(Block),
+    Model(Box<Block>),
     /// `stage name trains expr on expr in expr from expr { body }`.
-    Stage(Block),
+    Stage(Box<Block>),
     /// `sequence name = a -> b { body }`.
-    Sequence(Block),
+    Sequence(Box<Block>),
     /// `cascade name = a -> b { body }`.
-    Cascade(Block),
+    Cascade(Box<Block>),
     /// `sweep name of path { body }`.
-    Sweep(Block),
+    Sweep(Box<Block>),
     /// `policy name { arms }`.
     Policy(Policy),
     /// `report path { body }`.
-    Report(Block),
+    Report(Box<Block>),
     /// An item that does not parse; its error is reported, its name still counts as defined.
     Broken {
         /// The word that it opens with, if it is one.

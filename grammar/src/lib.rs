@@ -42,22 +42,27 @@ pub struct Parse {
 pub fn parse(text: &str) -> Parse {
     let prepared = brackets::prepare_text(text);
     let mut errors = prepared.errors;
-    let mut file = match tree::run(tree::Rule::file, &prepared.text) {
-        Ok(arena) => lower::Lower {
+    let before = errors.len();
+    let mut file = File::default();
+    let mut good = None;
+    let parsed = tree::file_in_parts(&prepared.text, |arena| {
+        let mut lower = lower::Lower {
             text: &prepared.text,
-            arena: &arena,
+            arena,
             map: &prepared.map,
             bad_numbers: &prepared.bad_numbers,
             unclosed: &prepared.unclosed,
             errors: &mut errors,
-            good: None,
-        }
-        .file(),
-        Err(failure) => {
-            errors.push(blocks::unparsable(text, &prepared.map, &failure));
-            File::default()
-        }
-    };
+            good: good.take(),
+        };
+        lower.add_to(&mut file);
+        good = lower.good;
+    });
+    if let Err(failure) = parsed {
+        errors.truncate(before);
+        errors.push(blocks::unparsable(text, &prepared.map, &failure));
+        file = File::default();
+    }
     blocks::check(text, &mut file, &mut errors);
     Parse {
         file,

@@ -44,10 +44,9 @@ impl Good {
 }
 
 impl Lower<'_> {
-    /// The whole file.
-    pub fn file(&mut self) -> File {
-        let mut file = File::default();
-        file.items.reserve_exact(self.arena.roots().len());
+    /// Adds what the arena holds of a file.
+    pub fn add_to(&mut self, file: &mut File) {
+        file.items.reserve(self.arena.roots().len());
         for &id in self.arena.roots() {
             match self.arena.node(id).rule {
                 Rule::edition => {
@@ -56,12 +55,11 @@ impl Lower<'_> {
                         .map(|(_, number)| self.number(number));
                     file.edition_span = Some(self.span(self.arena.node(id)));
                 }
-                Rule::item if file.edition.is_none() && self.late_edition(id, &mut file) => {}
+                Rule::item if file.edition.is_none() && self.late_edition(id, file) => {}
                 Rule::item => self.item(id, &mut file.items),
                 _ => {}
             }
         }
-        file
     }
 
     /// `align 1` after something else.  If that is broken already, the edition is where it should be as far as anybody can see.
@@ -268,13 +266,13 @@ impl Lower<'_> {
                 name: self.child_name(id)?,
                 arms: self.arms(id),
             }),
-            Rule::dataset => ItemKind::Dataset(self.block(id)),
-            Rule::model => ItemKind::Model(self.block(id)),
-            Rule::stage => ItemKind::Stage(self.block(id)),
-            Rule::sequence => ItemKind::Sequence(self.block(id)),
-            Rule::cascade => ItemKind::Cascade(self.block(id)),
-            Rule::sweep => ItemKind::Sweep(self.block(id)),
-            Rule::report => ItemKind::Report(self.block(id)),
+            Rule::dataset => ItemKind::Dataset(Box::new(self.block(id))),
+            Rule::model => ItemKind::Model(Box::new(self.block(id))),
+            Rule::stage => ItemKind::Stage(Box::new(self.block(id))),
+            Rule::sequence => ItemKind::Sequence(Box::new(self.block(id))),
+            Rule::cascade => ItemKind::Cascade(Box::new(self.block(id))),
+            Rule::sweep => ItemKind::Sweep(Box::new(self.block(id))),
+            Rule::report => ItemKind::Report(Box::new(self.block(id))),
             _ => return None,
         };
         let word_length = self

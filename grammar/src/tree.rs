@@ -4,6 +4,7 @@
 //! swallow blanks and comments after an optional part).  Nothing is judged here.
 
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::sync::{LazyLock, Once};
 
 use pest::Parser;
@@ -80,6 +81,39 @@ impl Arena {
         }
     }
 
+    fn for_text(bytes: usize) -> Self {
+        Self {
+            nodes: Vec::with_capacity(bytes / 8 + 8),
+            roots: Vec::new(),
+        }
+    }
+
+    /// Adds the nodes of a part of a text.
+    fn parse(&mut self, rule: Rule, text: &str, part: Range<usize>) -> Result<(), Failure> {
+        init();
+        let slice = text.get(part.clone()).unwrap_or_default();
+        let pairs = generated::AlignParser::parse(rule, slice).map_err(|e| {
+            let failure = failure(e);
+            Failure {
+                at: part.start + failure.at,
+                ..failure
+            }
+        })?;
+        let first = self.nodes.len();
+        for pair in pairs {
+            if pair.as_rule() == Rule::EOI && part.end < text.len() {
+                continue;
+            }
+            let id = convert(pair, self, slice, 0);
+            self.roots.push(id);
+        }
+        for node in self.nodes.iter_mut().skip(first) {
+            node.start += part.start as u32;
+            node.end += part.start as u32;
+        }
+        Ok(())
+    }
+
     fn add(&mut self, rule: Rule, start: usize, end: usize) -> Id {
         let id = self.nodes.len() as u32;
         self.nodes.push(Node {
@@ -154,47 +188,41 @@ fn init() {
 
 /// Parses a text by one of the entry rules.
 pub fn run(rule: Rule, text: &str) -> Result<Arena, Failure> {
-    run_in_parts(rule, text, PART)
-}
-
-/// Parses a file in parts of at least so many bytes, cut between items: pest's queue of tokens then stays small enough for the caches,
-/// which halves the time for a large file.
-fn run_in_parts(rule: Rule, text: &str, part: usize) -> Result<Arena, Failure> {
-    init();
-    let mut arena = Arena {
-        nodes: Vec::with_capacity(text.len() / 8 + 8),
-        roots: Vec::new(),
-    };
+    let mut arena = Arena::for_text(text.len());
     let cuts = if rule == Rule::file {
-        cuts(text, part)
+        cuts(text, PART)
     } else {
         Vec::new()
     };
-    let mut start = 0;
-    for end in cuts.into_iter().chain([text.len()]) {
-        let slice = text.get(start..end).unwrap_or_default();
-        let pairs = generated::AlignParser::parse(rule, slice).map_err(|e| {
-            let failure = failure(e);
-            Failure {
-                at: start + failure.at,
-                ..failure
-            }
-        })?;
-        let first = arena.nodes.len();
-        for pair in pairs {
-            if pair.as_rule() == Rule::EOI && end < text.len() {
-                continue;
-            }
-            let id = convert(pair, &mut arena, slice, 0);
-            arena.roots.push(id);
-        }
-        for node in arena.nodes.iter_mut().skip(first) {
-            node.start += start as u32;
-            node.end += start as u32;
-        }
-        start = end;
+    for part in parts(&cuts, text) {
+        arena.parse(rule, text, part)?;
     }
     Ok(arena)
+}
+
+/// Parses a file in parts, each handed over in an arena of its own: a large file then needs no more room than its largest part, which is
+/// small enough for the caches.
+pub fn file_in_parts(text: &str, each: impl FnMut(&Arena)) -> Result<(), Failure> {
+    in_parts(text, PART, each)
+}
+
+fn in_parts(text: &str, part: usize, mut each: impl FnMut(&Arena)) -> Result<(), Failure> {
+    let cuts = cuts(text, part);
+    let mut arena = Arena::for_text(text.len().min(2 * part));
+    for part in parts(&cuts, text) {
+        arena.nodes.clear();
+        arena.roots.clear();
+        arena.parse(Rule::file, text, part)?;
+        each(&arena);
+    }
+    Ok(())
+}
+
+/// The ranges between cuts.
+fn parts(cuts: &[usize], text: &str) -> impl Iterator<Item = Range<usize>> {
+    let starts = [0].into_iter().chain(cuts.iter().copied());
+    let ends = cuts.iter().copied().chain([text.len()]);
+    starts.zip(ends).map(|(start, end)| start..end)
 }
 
 /// Bytes of a part.
@@ -399,11 +427,15 @@ mod tests {
             "align 1\nlet r = { a: 1 }\nstaeg x { }\n\nmodel m { net = \"}\" }\n// }\nstage s trains m { }\n/* } */\nlet a = [1]\nlet b = 2\n",
         ] {
             let text = text.repeat(2);
-            let whole = run_in_parts(Rule::file, &text, usize::MAX).unwrap();
+            let collect = |part: usize| {
+                let mut out = Vec::new();
+                in_parts(&text, part, |arena| out.extend(shape(arena))).unwrap();
+                out
+            };
+            let whole = shape(&run(Rule::file, &text).unwrap());
             cut += cuts(&text, 1).len();
             for part in [1, 100, 1000] {
-                let parts = run_in_parts(Rule::file, &text, part).unwrap();
-                assert_eq!(shape(&parts), shape(&whole), "{text}");
+                assert_eq!(collect(part), whole, "{text}");
             }
         }
         assert!(cut > 15, "only {cut} cuts");

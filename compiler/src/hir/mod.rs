@@ -64,17 +64,17 @@ pub enum Kind {
     /// A parameter of a pipeline.
     Formal(Formal),
     /// `dataset`.
-    Dataset(Block),
+    Dataset(Box<Block>),
     /// `model`.
-    Model(Block),
+    Model(Box<Block>),
     /// `stage`.
-    Stage(Block),
+    Stage(Box<Block>),
     /// `sequence`.
-    Sequence(Block),
+    Sequence(Box<Block>),
     /// `cascade`.
-    Cascade(Block),
+    Cascade(Box<Block>),
     /// `sweep`.
-    Sweep(Block),
+    Sweep(Box<Block>),
     /// `policy`.
     Policy(Policy),
     /// `pipeline`.
@@ -149,7 +149,7 @@ pub struct ReportDef {
     /// Where it stands.
     pub at: At,
     /// Its syntax.
-    pub block: Block,
+    pub block: Box<Block>,
 }
 
 /// An import, for the check of unused ones.
