@@ -80,7 +80,6 @@ fn waiting(
             format!("if {name} goes on after round {}", gate.round - 1),
         );
     }
-    let ran = store.named(&plan.file, &node.id.0).is_some();
     let role = other
         .and_then(|o| node.needs.iter().find(|n| n.node == o.id))
         .map(|n| n.role.as_str());
@@ -93,11 +92,13 @@ fn waiting(
     if node.kind == NodeKind::Sequence {
         return (PlanAction::Unknown, format!("after {name}"));
     }
-    if ran && !certain {
-        (PlanAction::Unknown, format!("{verb} {name}"))
+    let ran = || store.named(&plan.file, &node.id.0).is_some();
+    let action = if certain || !ran() {
+        PlanAction::New
     } else {
-        (PlanAction::New, format!("{verb} {name}"))
-    }
+        PlanAction::Unknown
+    };
+    (action, format!("{verb} {name}"))
 }
 
 fn working(plan: &Plan, store: &Store, node: &Node, work: &Work) -> (PlanAction, String) {

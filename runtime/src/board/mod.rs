@@ -194,6 +194,9 @@ impl<'a> Board<'a> {
                 _ => work(How::Fresh, None),
             };
         }
+        if !folder.is_there() {
+            return work(How::Fresh, None);
+        }
         let intact = |done: &Done| {
             let outputs = done.best.iter().chain(&done.last);
             self.store.has(outputs.flat_map(|o| o.files.values()))

@@ -70,6 +70,11 @@ impl NodeFolder {
         read_json(&self.path.join("node.json")).ok().flatten()
     }
 
+    /// Whether anything was ever written for this key.
+    pub fn is_there(&self) -> bool {
+        self.path.exists()
+    }
+
     /// Numbers of the attempts, in order.
     pub fn attempts(&self) -> Vec<u32> {
         let Ok(entries) = fs::read_dir(self.path.join("attempts")) else {
