@@ -74,10 +74,12 @@ def stages(count):
     ]
     for i in range(count - 1):
         lane, (name, before) = i // 5, LANE[i % 5]
+        # A lane goes on from the one before: a result that nothing uses would be a warning.
+        start = f" from {before}_{lane}.best" if before else f" from last_{lane - 1}.best" if lane else ""
         loss = f"diffusion_dpo(beta: {100 + lane % 50}, reference: sft_{lane}.best)" if name == "dpo" else "denoise()"
         out.append(
             f"stage {name}_{lane} trains planner on {'pairs' if name == 'dpo' else 'rollouts'}"
-            f"{f' from {before}_{lane}.best' if before else ''} {{\n"
+            f"{start} {{\n"
             f"    loss   = {loss}\n"
             f"    batch  = {1 + i % 512}\n"
             f"    budget = {10 + i // 512}k steps\n"
