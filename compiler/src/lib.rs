@@ -7,6 +7,7 @@
 pub mod codes;
 pub mod diag;
 pub mod graph;
+pub mod language;
 
 mod check;
 mod hir;

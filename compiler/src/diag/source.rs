@@ -67,6 +67,12 @@ impl Source {
         }
     }
 
+    /// First byte of a line (from 1).
+    pub fn line_start(&self, line: u32) -> Option<usize> {
+        let index = (line as usize).checked_sub(1)?;
+        self.lines.get(index).map(|start| *start as usize)
+    }
+
     /// Whether this is a file, and not the text of a `--set`.
     pub fn is_file(&self) -> bool {
         !self.path.starts_with("--set ")

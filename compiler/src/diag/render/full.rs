@@ -6,15 +6,18 @@ use std::fmt;
 
 use align_grammar::ast::Span;
 use miette::{
-    GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode, SourceSpan,
-    ThemeStyles,
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode, SourceSpan, ThemeStyles,
 };
 
+use super::excerpt::{Excerpt, shown};
 use super::{SHOWN, summary};
 use crate::diag::{Diagnostic, FileId, Severity, Source, Sources};
 
 /// Longest marked range, in lines; of a longer one only the first line is marked.
 const TALL: u32 = 8;
+
+/// Columns before a line of the program.
+const GUTTER: usize = 9;
 
 /// What the terminal can do.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +46,7 @@ pub fn full(sources: &Sources, diagnostics: &[Diagnostic], look: Look) -> String
 
 fn head(out: &mut String, d: &Diagnostic, look: Look) {
     let tag = format!("{}[{}]", d.severity.word(), d.code);
-    let message = format!(": {}", d.message);
+    let message: String = format!(": {}", d.message).chars().map(shown).collect();
     out.push_str(&paint(&tag, tone(d.severity), look));
     // The head line wraps under its message.
     let text = wrap(&message, look.width, tag.chars().count(), 4);
@@ -56,6 +59,7 @@ fn foot(out: &mut String, d: &Diagnostic, look: Look) {
         let indent = tag.chars().count() + 3;
         out.push_str("  ");
         out.push_str(&paint(tag, CYAN, look));
+        let text: String = text.chars().map(shown).collect();
         out.push_str(&wrap(&format!(" {text}"), look.width, indent - 1, indent));
         out.push('\n');
     };
@@ -92,7 +96,11 @@ fn frames(out: &mut String, sources: &Sources, d: &Diagnostic, look: Look) {
         let Some(source) = sources.get(file) else {
             continue;
         };
-        let frame = Frame::new(d, file, source);
+        // Of an empty file there is nothing to draw; the head names it.
+        if source.text.trim().is_empty() {
+            continue;
+        }
+        let frame = Frame::new(d, file, source, look);
         let mut text = String::new();
         let handler = GraphicalReportHandler::new_themed(theme(d, &frame, look))
             .with_width(look.width)
@@ -114,35 +122,38 @@ fn frames(out: &mut String, sources: &Sources, d: &Diagnostic, look: Look) {
 /// Marks of one diagnostic in one file, as miette wants them.
 #[derive(Debug)]
 struct Frame {
-    source: NamedSource<String>,
+    source: Excerpt,
     marks: Vec<(LabeledSpan, bool)>,
 }
 
 impl Frame {
-    fn new(d: &Diagnostic, file: FileId, source: &Source) -> Self {
-        let mut marks = Vec::new();
-        let mut push = |span: Span, text: &str, primary: bool| {
-            let span = visible(source, span);
-            let text = Some(text.to_owned()).filter(|t| !t.is_empty());
-            let at = SourceSpan::from(span.start as usize..span.end as usize);
-            marks.push((
-                if primary {
-                    LabeledSpan::new_primary_with_span(text, at)
-                } else {
-                    LabeledSpan::new_with_span(text, at)
-                },
-                primary,
-            ));
-        };
+    fn new(d: &Diagnostic, file: FileId, source: &Source, look: Look) -> Self {
+        let mut labels: Vec<(Span, &str, bool)> = Vec::new();
         if file == d.file {
-            push(d.span, &d.label, true);
+            labels.push((visible(source, d.span), &d.label, true));
         }
         for label in d.labels.iter().filter(|l| l.file == file) {
-            push(label.span, &label.text, false);
+            labels.push((visible(source, label.span), &label.text, false));
         }
+        let spans: Vec<Span> = labels.iter().map(|(span, _, _)| *span).collect();
+        let excerpt = Excerpt::new(source, &spans, look.width.saturating_sub(GUTTER));
+        let mut marks: Vec<(LabeledSpan, bool)> = labels
+            .into_iter()
+            .map(|(span, text, primary)| {
+                let text: String = text.chars().map(shown).collect();
+                let text = Some(text).filter(|t| !t.is_empty());
+                let at = excerpt.at(span.start as usize)..excerpt.at(span.end as usize);
+                let mark = if primary {
+                    LabeledSpan::new_primary_with_span(text, SourceSpan::from(at))
+                } else {
+                    LabeledSpan::new_with_span(text, SourceSpan::from(at))
+                };
+                (mark, primary)
+            })
+            .collect();
         marks.sort_by_key(|(mark, primary)| (mark.offset(), !primary));
         Self {
-            source: NamedSource::new(&source.path, source.text.clone()),
+            source: excerpt,
             marks,
         }
     }

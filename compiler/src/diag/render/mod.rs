@@ -2,6 +2,7 @@
 //!
 //! Each renderer takes every finding of one call, so that several programs are one document, and so is none.
 
+mod excerpt;
 mod full;
 mod github;
 mod gitlab;

@@ -3,6 +3,7 @@
 use crate::diag::{Diagnostic, Severity, Sources};
 
 use super::SHOWN;
+use super::excerpt::shown;
 
 /// One line each, at most [`SHOWN`], then the summary.  Expects sorted diagnostics; ends with a newline unless empty.
 pub fn short(sources: &Sources, diagnostics: &[Diagnostic]) -> String {
@@ -11,12 +12,12 @@ pub fn short(sources: &Sources, diagnostics: &[Diagnostic]) -> String {
         let (start, _) = sources.places(d.file, d.span);
         out.push_str(&format!(
             "{}:{}:{}: {}[{}]: {}\n",
-            sources.path(d.file),
+            clean(sources.path(d.file)),
             start.line,
             start.column,
             d.severity.word(),
             d.code,
-            d.message
+            clean(&d.message)
         ));
     }
     if let Some(line) = summary(diagnostics) {
@@ -24,6 +25,11 @@ pub fn short(sources: &Sources, diagnostics: &[Diagnostic]) -> String {
         out.push('\n');
     }
     out
+}
+
+/// A text in which a terminal finds nothing to obey.
+pub(super) fn clean(text: &str) -> String {
+    text.chars().map(shown).collect()
 }
 
 /// `2 errors and 1 warning`, and how many of them are not shown; nothing when there is nothing to say.

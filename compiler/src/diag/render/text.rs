@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use align_grammar::ast::Span;
 
+use super::short::clean;
 use super::{SHOWN, summary};
 use crate::diag::{Diagnostic, FileId, Sources};
 
@@ -101,7 +102,7 @@ fn ended(text: &str) -> String {
     } else {
         "."
     };
-    format!("{text}{end}")
+    clean(text) + end
 }
 
 /// The first line of the primary place, cut where it is too long to listen to.
@@ -112,7 +113,7 @@ fn line(sources: &Sources, d: &Diagnostic) -> String {
         .map_or("", |s| s.line(start.line))
         .trim();
     match line.char_indices().nth(LONGEST) {
-        Some((at, _)) => format!("{} and so on", line.get(..at).unwrap_or(line)),
-        None => line.to_owned(),
+        Some((at, _)) => format!("{} and so on", clean(line.get(..at).unwrap_or(line))),
+        None => clean(line),
     }
 }

@@ -1,7 +1,7 @@
 //! `align check`: every diagnostic of one or more programs.
 
 use align_compiler::Options;
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use super::Exit;
 use super::repair::FixArgs;
@@ -23,7 +23,7 @@ Examples:
 #[command(after_help = AFTER)]
 pub(crate) struct CheckArgs {
     /// Programs to check; `-` is standard input.
-    #[arg(value_name = "FILE", required = true)]
+    #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
     files: Vec<String>,
     /// The path that the text of standard input stands for, in messages and for its `use`s.
     #[arg(long, value_name = "PATH", default_value = shown::STDIN)]

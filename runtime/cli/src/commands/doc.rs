@@ -1,9 +1,12 @@
 //! `align doc`: pages of the standard library, made from the definitions that the checker reads.
 
-use align_schema::{Block, Builtin, Group, Param, Ty};
+use align_compiler::language::{self, GROUPS};
+use align_schema::{Block, Builtin, Param, Ty};
 use clap::Args;
+use clap::builder::PossibleValue;
+use serde::Serialize;
 
-use super::Exit;
+use super::{Exit, Suggested};
 use crate::ui::markdown;
 use crate::ui::term::{Look, Tone, fail, out, outln};
 
@@ -11,55 +14,57 @@ const AFTER: &str = "\
 Examples:
   align doc                  lists every name
   align doc ppo              a loss
-  align doc stage            the fields of a block";
+  align doc stage            the fields of a block
+  align doc --json | jq '.[] | select(.group == \"loss\") | .name'";
 
 #[derive(Args, Debug)]
 #[command(after_help = AFTER)]
 pub(crate) struct DocArgs {
     /// A builtin (`ppo`) or a block (`stage`); without it, all of them.
+    #[arg(value_parser = Suggested(words), hide_possible_values = true)]
     name: Option<String>,
+    /// Pages as one array, for programs.
+    #[arg(long)]
+    json: bool,
 }
 
-/// Groups in the order in which a program meets them, with their headings.
-const GROUPS: &[(Group, &str)] = &[
-    (Group::Source, "data sources"),
-    (Group::Filter, "filters"),
-    (Group::Preference, "preferences"),
-    (Group::Env, "environments"),
-    (Group::Net, "networks"),
-    (Group::Sampler, "samplers"),
-    (Group::Loss, "losses"),
-    (Group::Optimiser, "optimisers"),
-    (Group::Schedule, "schedules"),
-    (Group::StopRule, "stop rules"),
-    (Group::Action, "failure actions"),
-    (Group::Keep, "checkpoint rules"),
-    (Group::Join, "cascade: join"),
-    (Group::Pick, "cascade: pick"),
-    (Group::Statistic, "statistics of a report"),
-    (Group::Prune, "sweep control"),
-];
+/// A block or a builtin for programs.
+#[derive(Serialize)]
+struct Entry {
+    name: &'static str,
+    /// `block`, or the group of a builtin.
+    group: &'static str,
+    summary: &'static str,
+    docs: &'static str,
+    since: u32,
+    params: Vec<ParamEntry>,
+    data: Vec<String>,
+    needs_env: bool,
+    metrics: &'static [&'static str],
+}
+
+/// A field or an argument for programs.
+#[derive(Serialize)]
+struct ParamEntry {
+    name: &'static str,
+    takes: String,
+    required: bool,
+    default: Option<&'static str>,
+    bounds: Option<String>,
+    effect: &'static str,
+    docs: String,
+}
 
 pub(crate) fn run(args: &DocArgs) -> Exit {
     let look = Look::out();
-    let Some(name) = &args.name else {
-        list(&look);
-        return Exit::Fine;
-    };
-    let mut pages: Vec<String> = Vec::new();
-    pages.extend(
-        align_stdlib::builtins()
-            .filter(|b| b.name == name)
-            .map(builtin_page),
-    );
-    pages.extend(
-        align_stdlib::blocks::LIST
-            .iter()
-            .filter(|b| b.word == name)
-            .map(block_page),
-    );
-    if pages.is_empty() {
-        let help = match near(name) {
+    let wanted = |name: &str| args.name.as_deref().is_none_or(|w| w == name);
+    let blocks = || align_stdlib::blocks::LIST.iter().filter(|b| wanted(b.word));
+    let builtins = || align_stdlib::builtins().filter(|b| wanted(b.name));
+    if let Some(name) = &args.name
+        && blocks().next().is_none()
+        && builtins().next().is_none()
+    {
+        let help = match nearest(name, names()) {
             Some(near) => format!("did you mean `{near}`? `align doc` lists all"),
             None => "`align doc` lists all names".to_owned(),
         };
@@ -69,16 +74,86 @@ pub(crate) fn run(args: &DocArgs) -> Exit {
         );
         return Exit::Usage;
     }
-    out(&markdown::render(&pages.join("\n\n"), &look));
+    if args.json {
+        let entries: Vec<Entry> = blocks()
+            .map(block_entry)
+            .chain(builtins().map(builtin_entry))
+            .collect();
+        out(&(serde_json::to_string_pretty(&entries).unwrap_or_default() + "\n"));
+    } else if args.name.is_none() {
+        list(&look);
+    } else {
+        let pages: Vec<String> = builtins()
+            .map(builtin_page)
+            .chain(blocks().map(block_page))
+            .collect();
+        out(&markdown::render(&pages.join("\n\n"), &look));
+    }
     Exit::Fine
 }
 
-fn near(name: &str) -> Option<&'static str> {
-    let names = align_stdlib::builtins()
-        .map(|b| b.name)
-        .chain(align_stdlib::blocks::LIST.iter().map(|b| b.word));
-    let best = names.min_by_key(|n| strsim::damerau_levenshtein(n, name))?;
-    (strsim::damerau_levenshtein(best, name) <= (name.chars().count() / 3).max(1)).then_some(best)
+/// Every name that has a page.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    let builtins = align_stdlib::builtins().map(|b| b.name);
+    builtins.chain(align_stdlib::blocks::LIST.iter().map(|b| b.word))
+}
+
+fn words() -> Vec<PossibleValue> {
+    let mut all: Vec<&str> = names().collect();
+    all.sort_unstable();
+    all.dedup();
+    all.into_iter().map(PossibleValue::new).collect()
+}
+
+/// The name that was likely meant.
+pub(crate) fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let best = names.min_by_key(|n| strsim::damerau_levenshtein(n, wanted))?;
+    let most = (wanted.chars().count() / 3).max(1);
+    (strsim::damerau_levenshtein(best, wanted) <= most).then_some(best)
+}
+
+fn builtin_entry(builtin: &Builtin) -> Entry {
+    Entry {
+        name: builtin.name,
+        group: language::group(builtin.group).0,
+        summary: builtin.summary(),
+        docs: builtin.docs.trim(),
+        since: builtin.since,
+        params: builtin.params.iter().map(param_entry).collect(),
+        data: builtin
+            .data
+            .iter()
+            .map(|k| format!("{k:?}").to_lowercase())
+            .collect(),
+        needs_env: builtin.needs_env,
+        metrics: builtin.metrics,
+    }
+}
+
+fn block_entry(block: &Block) -> Entry {
+    Entry {
+        name: block.word,
+        group: "block",
+        summary: first_line(block.docs),
+        docs: block.docs.trim(),
+        since: 1,
+        params: block.fields.iter().map(param_entry).collect(),
+        data: Vec::new(),
+        needs_env: false,
+        metrics: &[],
+    }
+}
+
+fn param_entry(param: &Param) -> ParamEntry {
+    ParamEntry {
+        name: param.name,
+        takes: takes(param.ty),
+        required: param.required,
+        default: param.default,
+        bounds: param.bounds.map(|b| b.to_string()),
+        effect: language::effect(param.effect),
+        docs: param.docs.split_whitespace().collect::<Vec<_>>().join(" "),
+    }
 }
 
 fn list(look: &Look) {
@@ -92,7 +167,7 @@ fn list(look: &Look) {
     for block in align_stdlib::blocks::LIST {
         line(block.word, first_line(block.docs));
     }
-    for (group, heading) in GROUPS {
+    for (group, _, heading) in GROUPS {
         let mut of_group = align_stdlib::builtins()
             .filter(|b| b.group == *group)
             .peekable();
@@ -111,10 +186,7 @@ fn first_line(docs: &str) -> &str {
 }
 
 fn builtin_page(builtin: &Builtin) -> String {
-    let heading = GROUPS
-        .iter()
-        .find(|(g, _)| *g == builtin.group)
-        .map_or("", |(_, h)| h);
+    let (_, heading) = language::group(builtin.group);
     let args: Vec<String> = builtin.params.iter().map(signature).collect();
     let mut page = format!(
         "# {}({})\n\n{heading}, since edition {}\n\n",
@@ -208,13 +280,7 @@ fn takes(ty: Ty) -> String {
             .collect::<Vec<_>>()
             .join(" or "),
         Ty::List(of) => format!("a list of {}", takes(*of)),
-        Ty::Call(group) => {
-            let heading = GROUPS
-                .iter()
-                .find(|(g, _)| *g == group)
-                .map_or("builtins", |(_, h)| h);
-            format!("one of the {heading}")
-        }
+        Ty::Call(group) => format!("one of the {}", language::group(group).1),
         Ty::RecordOf(of) => format!("a record, each {}", takes(*of)),
         Ty::Checkpoint => "a checkpoint such as `pretrain.best`".to_owned(),
         Ty::Metric => "a metric".to_owned(),
@@ -261,7 +327,7 @@ mod tests {
     fn every_group_is_listed() {
         for builtin in align_stdlib::builtins() {
             assert!(
-                GROUPS.iter().any(|(g, _)| *g == builtin.group),
+                GROUPS.iter().any(|(g, _, _)| *g == builtin.group),
                 "{}",
                 builtin.name
             );
@@ -270,8 +336,17 @@ mod tests {
 
     #[test]
     fn a_slip_finds_its_name() {
-        assert_eq!(near("ppoo"), Some("ppo"));
-        assert_eq!(near("staeg"), Some("stage"));
-        assert_eq!(near("zzzzzz"), None);
+        assert_eq!(nearest("ppoo", names()), Some("ppo"));
+        assert_eq!(nearest("staeg", names()), Some("stage"));
+        assert_eq!(nearest("zzzzzz", names()), None);
+    }
+
+    #[test]
+    fn the_json_of_every_page_is_as_published() {
+        let all: Vec<Entry> = align_stdlib::builtins()
+            .map(builtin_entry)
+            .chain(align_stdlib::blocks::LIST.iter().map(block_entry))
+            .collect();
+        crate::ui::schema::assert_keys("doc", &serde_json::to_value(all).unwrap());
     }
 }

@@ -1,36 +1,86 @@
 //! `align explain CODE`: the page of an error code.
 
 use align_compiler::codes;
-use clap::Args;
+use clap::builder::PossibleValue;
+use clap::{Args, ValueEnum};
+use serde::Serialize;
 
-use super::Exit;
+use super::{Exit, Suggested};
 use crate::ui::markdown;
 use crate::ui::term::{Look, Tone, fail, out, outln};
 
 const AFTER: &str = "\
 Examples:
   align explain A5003
-  align explain            lists every code";
+  align explain a5003 --format markdown
+  align explain                            lists every code
+  align explain --format json | jq '.[] | select(.group == \"units\")'";
 
 #[derive(Args, Debug)]
 #[command(after_help = AFTER)]
 pub(crate) struct ExplainArgs {
     /// Such as `A5003`; without it, every code with its title.
+    #[arg(value_parser = Suggested(words), hide_possible_values = true)]
     code: Option<String>,
+    /// How a page is written.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For a terminal, in colour where it has any.
+    Text,
+    /// The page as it is kept.
+    Markdown,
+    /// One object (an array without a code), for programs.
+    Json,
+}
+
+fn words() -> Vec<PossibleValue> {
+    let all = codes::ALL.iter();
+    all.map(|c| PossibleValue::new(c.code).help(c.title))
+        .collect()
+}
+
+/// A code for programs.
+#[derive(Serialize)]
+struct Entry<'a> {
+    code: &'a str,
+    severity: &'a str,
+    group: &'a str,
+    title: &'a str,
+    /// Whether this version of the tool reports it.
+    reported: bool,
+    markdown: String,
+    examples: Vec<ExampleEntry>,
+}
+
+#[derive(Serialize)]
+struct ExampleEntry {
+    kind: &'static str,
+    file: Option<String>,
+    text: String,
 }
 
 pub(crate) fn run(args: &ExplainArgs) -> Exit {
     let look = Look::out();
     let Some(code) = &args.code else {
-        list(&look);
+        match args.format {
+            Format::Text => list(&look),
+            Format::Markdown => table(),
+            Format::Json => write(&codes::ALL.iter().map(entry).collect::<Vec<_>>()),
+        }
         return Exit::Fine;
     };
-    let wanted = code
-        .trim()
-        .trim_start_matches("error")
-        .trim_matches(['[', ']', ':']);
-    if let Some(page) = codes::explain(wanted) {
-        out(&markdown::render(&page, &look));
+    let wanted = bare(code);
+    if let Some(found) = codes::find(wanted) {
+        let page = codes::explain(wanted).unwrap_or_default();
+        match args.format {
+            Format::Text => out(&markdown::render(&page, &look)),
+            Format::Markdown => out(&page),
+            Format::Json => write(&entry(found)),
+        }
         return Exit::Fine;
     }
     let help = match near(wanted) {
@@ -44,12 +94,61 @@ pub(crate) fn run(args: &ExplainArgs) -> Exit {
     Exit::Usage
 }
 
+/// The code in what people paste: `error[A5003]:`.
+fn bare(text: &str) -> &str {
+    let text = text.trim();
+    let inner = text.split_once('[').map_or(text, |(_, rest)| rest);
+    inner.trim_end_matches(':').trim_end_matches(']')
+}
+
 pub(crate) fn near(wanted: &str) -> Option<&'static codes::Code> {
     let wanted = wanted.to_ascii_uppercase();
     let best = codes::ALL
         .iter()
         .min_by_key(|c| strsim::damerau_levenshtein(c.code, &wanted))?;
     (strsim::damerau_levenshtein(best.code, &wanted) <= 2).then_some(best)
+}
+
+fn entry(code: &codes::Code) -> Entry<'_> {
+    let page = codes::page(code.code);
+    let examples = page.map(|p| p.examples()).unwrap_or_default();
+    Entry {
+        code: code.code,
+        severity: code.severity.word(),
+        group: code.group(),
+        title: code.title,
+        reported: page.is_some(),
+        markdown: codes::explain(code.code).unwrap_or_default(),
+        examples: examples
+            .into_iter()
+            .map(|e| ExampleEntry {
+                kind: match (e.is("fail"), e.is("ok")) {
+                    (true, _) => "fails",
+                    (_, true) => "fixed",
+                    _ => "beside",
+                },
+                file: e.get("file").map(str::to_owned),
+                text: e.text,
+            })
+            .collect(),
+    }
+}
+
+fn write<T: Serialize>(value: &T) {
+    out(&(serde_json::to_string_pretty(value).unwrap_or_default() + "\n"));
+}
+
+fn table() {
+    outln("| code | severity | group | what it says |\n|---|---|---|---|");
+    for code in codes::ALL {
+        outln(&format!(
+            "| {} | {} | {} | {} |",
+            code.code,
+            code.severity.word(),
+            code.group(),
+            code.title
+        ));
+    }
 }
 
 fn list(look: &Look) {
@@ -84,5 +183,26 @@ mod tests {
         assert_eq!(near("A503").map(|c| c.code), Some("A5003"));
         assert_eq!(near("a5003").map(|c| c.code), Some("A5003"));
         assert_eq!(near("hello world").map(|c| c.code), None);
+    }
+
+    #[test]
+    fn what_people_paste_is_a_code() {
+        for text in [
+            "A5003",
+            "error[A5003]",
+            "error[A5003]:",
+            " warning[A5003]: ",
+            "[A5003]",
+        ] {
+            assert_eq!(bare(text), "A5003", "{text}");
+        }
+    }
+
+    #[test]
+    fn the_json_of_every_code_is_as_published() {
+        for code in codes::ALL {
+            let text = serde_json::to_value(entry(code)).unwrap();
+            crate::ui::schema::assert_keys("explain", &text);
+        }
     }
 }

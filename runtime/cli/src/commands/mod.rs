@@ -2,13 +2,16 @@
 
 mod baseline;
 mod check;
+mod completions;
 mod doc;
 mod explain;
 mod graph;
+mod man;
 mod new;
 mod plan;
 pub(crate) mod repair;
 mod run;
+pub(crate) mod schema;
 pub(crate) mod shown;
 mod status;
 mod why;
@@ -17,7 +20,8 @@ mod worker;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand};
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use clap::{Args, Subcommand, ValueHint};
 
 /// Exit codes of `language.md` section 8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +79,12 @@ pub(crate) enum Command {
     Doc(doc::DocArgs),
     /// Write a small program to start from.
     New(new::NewArgs),
+    /// Print the language, or an output of `align`, as a JSON schema.
+    Schema(schema::SchemaArgs),
+    /// Print the completions of a shell.
+    Completions(completions::CompletionsArgs),
+    /// Print a manual page, or write all of them.
+    Man(man::ManArgs),
     /// One stage in its own process; the driver calls this.
     #[command(hide = true)]
     Worker(worker::WorkerArgs),
@@ -92,7 +102,31 @@ pub(crate) fn run(command: Command) -> Exit {
         Command::Explain(args) => explain::run(&args),
         Command::Doc(args) => doc::run(&args),
         Command::New(args) => new::run(&args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
         Command::Worker(args) => worker::run(&args),
+    }
+}
+
+/// Takes any text, so that a wrong name gets an answer of our own, and tells shells what they can complete.
+#[derive(Clone, Debug)]
+pub(crate) struct Suggested(pub(crate) fn() -> Vec<PossibleValue>);
+
+impl TypedValueParser for Suggested {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new((self.0)().into_iter()))
     }
 }
 
@@ -100,7 +134,7 @@ pub(crate) fn run(command: Command) -> Exit {
 #[derive(Args, Debug)]
 pub(crate) struct ProgramArgs {
     /// The program (`.align`), or a plan that `align plan -o` wrote (`.json`).
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) file: String,
     /// Give a `param` of the program a value; may be repeated.
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = name_value)]

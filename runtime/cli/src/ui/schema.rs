@@ -4,15 +4,12 @@
 
 use serde_json::Value;
 
+use crate::commands::schema::PUBLISHED;
+
 /// Schema by name.
 fn schema(name: &str) -> &'static str {
-    match name {
-        "check" => include_str!("../../schema/check.json"),
-        "plan" => include_str!("../../schema/plan.json"),
-        "status" => include_str!("../../schema/status.json"),
-        "events" => include_str!("../../schema/events.json"),
-        other => panic!("no schema `{other}`"),
-    }
+    let found = PUBLISHED.iter().find(|s| s.name == name);
+    found.map_or_else(|| panic!("no schema `{name}`"), |s| s.text)
 }
 
 /// Fails unless the document has what its schema asks for, and nothing that the schema does not know.
