@@ -46,6 +46,13 @@ pub fn effect(effect: Effect) -> &'static str {
     }
 }
 
+/// The text of a doc comment without the blank that stands before each of its lines.
+pub fn prose(docs: &str) -> String {
+    let lines = docs.trim().lines();
+    let lines: Vec<&str> = lines.map(|l| l.strip_prefix(' ').unwrap_or(l)).collect();
+    lines.join("\n")
+}
+
 /// The schema of everything: a program is an object of blocks by kind and name.
 pub fn schema() -> Value {
     let mut blocks = Map::new();
@@ -53,7 +60,7 @@ pub fn schema() -> Value {
         blocks.insert(
             block.word.to_owned(),
             json!({
-                "description": block.docs.trim(),
+                "description": prose(block.docs),
                 "type": "object",
                 "additionalProperties": { "$ref": format!("#/$defs/{}", block.word) },
             }),
@@ -122,7 +129,7 @@ fn definitions() -> Map<String, Value> {
     let mut out = Map::new();
     for block in align_stdlib::blocks::LIST {
         let mut definition = object(block.fields);
-        definition["description"] = block.docs.trim().into();
+        definition["description"] = prose(block.docs).into();
         out.insert(block.word.to_owned(), definition);
     }
     for (group, key, heading) in GROUPS {
@@ -131,7 +138,7 @@ fn definitions() -> Map<String, Value> {
             let name = format!("{key}.{}", builtin.name);
             forms.push(json!({ "$ref": format!("#/$defs/{name}") }));
             let mut definition = json!({
-                "description": builtin.docs.trim(),
+                "description": prose(builtin.docs),
                 "type": "object",
                 "properties": { builtin.name: object(builtin.params) },
                 "required": [builtin.name],

@@ -9,11 +9,11 @@
 //! = 1
 //! ```
 //! A command is `align` with arguments, or one of `cat FILE`, `ls` and `rm FILE`, which work in the session's folder.  Quotes
-//! `'..'` hold an argument with blanks together.  `= N` is the exit code; 0 is not written.
+//! `'..'` hold an argument with blanks together, and `< FILE` at the end is standard input.  `= N` is the exit code; 0 is not written.
 
 use std::path::Path;
 
-use align_tests::binary::align;
+use align_tests::binary::{align, code, command};
 
 /// A transcript without its outputs.
 pub struct Session {
@@ -68,6 +68,17 @@ fn run(folder: &Path, words: &[String]) -> (i32, String, String) {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let failed = |e: std::io::Error| (1, String::new(), e.to_string());
     match words.as_slice() {
+        ["align", args @ .., "<", file] => match std::fs::File::open(folder.join(file)) {
+            Ok(file) => match command(folder, args).stdin(file).output() {
+                Ok(done) => (
+                    code(done.status),
+                    String::from_utf8_lossy(&done.stdout).into_owned(),
+                    String::from_utf8_lossy(&done.stderr).into_owned(),
+                ),
+                Err(e) => failed(e),
+            },
+            Err(e) => failed(e),
+        },
         ["align", args @ ..] => {
             let done = align(folder, args);
             (done.code, done.out, done.err)

@@ -4,17 +4,16 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod language_schema;
-mod world;
 
 use std::collections::BTreeSet;
 
 use align_compiler::codes::{Example, PAGES, Page};
 use align_compiler::diag::fix::apply_where;
 use align_compiler::diag::{Diagnostic, FileId, Findings, Sources, render};
+use align_tests::world::{Files, lines};
 use align_tests::{root, text_files};
 use boon::{Compiler, SchemaIndex, Schemas};
 use serde_json::Value;
-use world::{Files, lines};
 
 /// A schema that documents can be held against.
 pub struct Schema {
@@ -169,7 +168,9 @@ fn json_and_json_lines_are_as_published() {
         assert_eq!(texts(&document, "/code"), codes(&found), "{name}");
         let text = render::jsonl(&found.sources, &found.diagnostics);
         let each: Vec<Value> = text.lines().map(|l| parsed(l, &name)).collect();
-        each.iter().for_each(|l| line.hold(l, &name));
+        for one in &each {
+            line.hold(one, &name);
+        }
         assert_eq!(Value::Array(each), document, "{name}");
         let text = render::statistics_json(&found.diagnostics);
         let document = parsed(&text, &name);
@@ -346,7 +347,7 @@ fn junit_is_xml_whose_counts_add_up() {
             .filter_map(|n| n.attribute("message"))
             .collect();
         for d in found.diagnostics.iter().filter(|d| d.is_error()) {
-            let plain = d.message.chars().all(|c| c >= ' ' && c < '\u{fffe}');
+            let plain = d.message.chars().all(|c| (' '..'\u{fffe}').contains(&c));
             assert!(
                 !plain || messages.contains(&d.message.as_str()),
                 "{name}: {}",
@@ -415,6 +416,7 @@ fn a_place_that_a_bug_puts_outside_is_no_bad_document() {
     let found = Findings {
         sources,
         diagnostics: vec![d],
+        programs: vec![vec![file]],
     };
     let (s, d) = (&found.sources, &found.diagnostics[..]);
     let sarif = Schema::read("tests/fixtures/schemas/sarif-2.1.0.json");

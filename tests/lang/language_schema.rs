@@ -8,7 +8,7 @@ use align_tests::text_files;
 use serde_json::{Map, Value, json};
 
 use crate::Schema;
-use crate::world::Files;
+use align_tests::world::Files;
 
 /// A checked value as the schema writes values: quantities as literals, calls as objects with one key.
 fn value(node: &Node, checked: &Checked) -> Value {

@@ -11,12 +11,16 @@ pub struct Findings {
     pub sources: Sources,
     /// What is wrong, sorted by file and place.
     pub diagnostics: Vec<Diagnostic>,
+    /// The files of each program, its main file first.
+    pub programs: Vec<Vec<FileId>>,
 }
 
 impl Findings {
     /// Adds what was found in one more program.  What two programs say of a file that both use is kept once.
     pub fn add(&mut self, sources: Sources, diagnostics: Vec<Diagnostic>) {
         if self.sources.iter().next().is_none() {
+            self.programs
+                .push(sources.iter().map(|(id, _)| id).collect());
             self.sources = sources;
             self.diagnostics = diagnostics;
             return;
@@ -48,6 +52,7 @@ impl Findings {
                 *id = Some(self.sources.push(source));
             }
         }
+        self.programs.push(ids.iter().copied().flatten().collect());
         let moved = |file: FileId| ids.get(file.0 as usize).copied().flatten().unwrap_or(file);
         for mut d in diagnostics {
             d.file = moved(d.file);
@@ -60,6 +65,16 @@ impl Findings {
             self.diagnostics.push(d);
         }
         sort(&mut self.diagnostics);
+    }
+
+    /// Main files of the programs in none of whose files anything is wrong.
+    pub fn clean(&self) -> impl Iterator<Item = &str> {
+        let fine = |files: &&Vec<FileId>| {
+            let mut found = self.diagnostics.iter();
+            found.all(|d| !files.contains(&d.file))
+        };
+        let mains = self.programs.iter().filter(fine);
+        mains.filter_map(|files| Some(self.sources.path(*files.first()?)))
     }
 
     /// Whether there is an error.
@@ -106,6 +121,7 @@ mod tests {
                 ("b.align", "in the main file"),
             ]
         );
+        assert_eq!(found.clean().count(), 0);
         let last = &found.diagnostics[2];
         assert_eq!(found.sources.path(last.labels[0].file), "lab.align");
         let edit = last.fix.as_ref().map(|f| f.edits[0].file);

@@ -52,17 +52,18 @@ fn case(sources: &Sources, d: &Diagnostic, file: &str) -> String {
     );
     let place = format!("{}:{}:{}", sources.path(d.file), start.line, start.column);
     let text = format!("{place}: {}\n{}", whole(d), line.trim());
+    let text = text.trim_end();
     let body = match d.severity {
         Severity::Error => format!(
             "      <failure type=\"{}\" message=\"{}\">{}</failure>\n",
             attribute(d.code),
             attribute(&d.message),
-            content(&text)
+            content(text)
         ),
         Severity::Warning | Severity::Note => format!(
             "      <system-out>{}: {}</system-out>\n",
             d.severity.word(),
-            content(&text)
+            content(text)
         ),
     };
     format!("{head}{body}    </testcase>\n")

@@ -99,7 +99,8 @@ struct Fingerprints {
 struct Location {
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<usize>,
-    physical_location: Physical,
+    #[serde(rename = "physicalLocation")]
+    physical: Physical,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<Text>,
 }
@@ -237,7 +238,7 @@ fn location(
 ) -> Location {
     Location {
         id,
-        physical_location: Physical {
+        physical: Physical {
             artifact_location: artifact(sources, file),
             region: region(sources, file, span),
         },

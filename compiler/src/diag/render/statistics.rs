@@ -7,7 +7,7 @@ use crate::diag::{Diagnostic, Severity};
 
 /// One code.
 #[derive(Serialize)]
-struct Count {
+struct Counted {
     code: &'static str,
     severity: &'static str,
     count: usize,
@@ -17,8 +17,8 @@ struct Count {
 }
 
 /// The most frequent first, then by code.
-fn counts(diagnostics: &[Diagnostic]) -> Vec<Count> {
-    let mut out: Vec<Count> = Vec::new();
+fn counts(diagnostics: &[Diagnostic]) -> Vec<Counted> {
+    let mut out: Vec<Counted> = Vec::new();
     let mut worst: Vec<Severity> = Vec::new();
     for d in diagnostics {
         let fixable = usize::from(d.fix.as_ref().is_some_and(|f| f.safe));
@@ -29,7 +29,7 @@ fn counts(diagnostics: &[Diagnostic]) -> Vec<Count> {
             out[at].severity = worst[at].word();
         } else {
             worst.push(d.severity);
-            out.push(Count {
+            out.push(Counted {
                 code: d.code,
                 severity: d.severity.word(),
                 count: 1,
@@ -45,7 +45,7 @@ fn counts(diagnostics: &[Diagnostic]) -> Vec<Count> {
 /// A table with a line for each code; empty when nothing was found.
 pub fn statistics(diagnostics: &[Diagnostic]) -> String {
     let counts = counts(diagnostics);
-    let wide = |f: fn(&Count) -> usize| counts.iter().map(f).max().unwrap_or(0);
+    let wide = |f: fn(&Counted) -> usize| counts.iter().map(f).max().unwrap_or(0);
     let (digits, code) = (wide(|c| c.count.to_string().len()), wide(|c| c.code.len()));
     let mut out = String::new();
     for c in &counts {

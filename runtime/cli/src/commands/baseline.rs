@@ -87,8 +87,8 @@ impl Baseline {
         Exit::Fine
     }
 
-    /// Takes the known findings out; those of the files at hand that are gone are reported.
-    pub(crate) fn leave_out(&self, findings: &mut Findings, path: &Path) {
+    /// Takes the known findings out, and says how many; those of the files at hand that are gone are reported.
+    pub(crate) fn leave_out(&self, findings: &mut Findings, path: &Path) -> usize {
         let prints = fingerprints(&findings.sources, &findings.diagnostics);
         let known: HashSet<&str> = self
             .findings
@@ -118,9 +118,11 @@ impl Baseline {
                 first.message
             ));
         }
+        let before = findings.diagnostics.len();
         let mut at = prints.iter();
         findings
             .diagnostics
             .retain(|_| at.next().is_none_or(|p| !known.contains(p.as_str())));
+        before - findings.diagnostics.len()
     }
 }

@@ -53,7 +53,10 @@ mod tests {
             for sub in cli.get_subcommands().filter(|c| !c.is_hide_set()) {
                 assert!(text.contains(sub.get_name()), "{shell}: {}", sub.get_name());
             }
-            assert!(text.contains("A5003"), "{shell}: codes");
+            // The generators of the other shells leave values without a flag out.
+            if matches!(shell, Shell::Bash | Shell::Zsh) {
+                assert!(text.contains("A5003"), "{shell}: codes");
+            }
             assert!(text.contains("sarif"), "{shell}: formats");
         }
     }

@@ -35,7 +35,7 @@ struct Entry {
     /// `block`, or the group of a builtin.
     group: &'static str,
     summary: &'static str,
-    docs: &'static str,
+    docs: String,
     since: u32,
     params: Vec<ParamEntry>,
     data: Vec<String>,
@@ -116,8 +116,8 @@ fn builtin_entry(builtin: &Builtin) -> Entry {
     Entry {
         name: builtin.name,
         group: language::group(builtin.group).0,
-        summary: builtin.summary(),
-        docs: builtin.docs.trim(),
+        summary: builtin.summary().trim(),
+        docs: language::prose(builtin.docs),
         since: builtin.since,
         params: builtin.params.iter().map(param_entry).collect(),
         data: builtin
@@ -134,8 +134,8 @@ fn block_entry(block: &Block) -> Entry {
     Entry {
         name: block.word,
         group: "block",
-        summary: first_line(block.docs),
-        docs: block.docs.trim(),
+        summary: first_line(block.docs).trim(),
+        docs: language::prose(block.docs),
         since: 1,
         params: block.fields.iter().map(param_entry).collect(),
         data: Vec::new(),

@@ -110,7 +110,7 @@ pub(crate) fn run(
         out(text);
         stream = Stream::Err;
     }
-    shown::show(left.findings, mains, output, stream)
+    shown::show(left.findings, output, stream)
 }
 
 /// What is left after the repairs, and what the repaired files were before.
@@ -326,4 +326,91 @@ pub(crate) fn write(path: &Path, text: &str) -> io::Result<()> {
         let _ = std::fs::remove_file(&beside);
     }
     done
+}
+
+#[cfg(test)]
+mod tests {
+    use align_compiler::diag::Sources;
+    use align_grammar::ast::Span;
+
+    use super::*;
+
+    /// A check that knows words: each is an error with a fix, but for the last, which is none.
+    fn words(
+        rules: &'static [(&'static str, &'static str)],
+    ) -> impl Fn(&Desk, &str) -> (Sources, Vec<Diagnostic>) {
+        move |desk, main| {
+            let mut sources = Sources::default();
+            let text = desk.read(main).unwrap_or_default();
+            let file = sources.add(main, &text);
+            let mut found = Vec::new();
+            for (wrong, right) in rules {
+                for (at, _) in text.match_indices(wrong) {
+                    let span = Span::new(at, at + wrong.len());
+                    let d = Diagnostic::error("A1001", file, span, format!("no `{wrong}`"));
+                    found.push(d.with_replacement(span, *right));
+                }
+            }
+            (sources, found)
+        }
+    }
+
+    fn repaired(text: &str, rules: &'static [(&'static str, &'static str)]) -> (String, Repairs) {
+        let mut desk = Desk::default();
+        desk.texts.insert("a.align".to_owned(), text.to_owned());
+        let (repairs, _) = repair(&mut desk, &["a.align".to_owned()], &words(rules), false);
+        (desk.texts["a.align"].clone(), repairs)
+    }
+
+    #[test]
+    fn a_repair_that_makes_the_next_one_possible_is_followed() {
+        let (text, repairs) = repaired("one", &[("one", "two"), ("two", "three")]);
+        assert_eq!((text.as_str(), repairs.lines.len()), ("three", 2));
+        assert!(!repairs.unfinished);
+    }
+
+    #[test]
+    fn what_would_make_errors_is_left_out_and_the_rest_is_done() {
+        let (text, repairs) = repaired(
+            "bad one",
+            &[("bad", "two two two"), ("one", "fine"), ("two", "two")],
+        );
+        assert_eq!(text, "bad fine");
+        assert_eq!((repairs.lines.len(), repairs.harmful), (1, 1));
+    }
+
+    #[test]
+    fn two_repairs_that_undo_each_other_end() {
+        let (_, repairs) = repaired("one", &[("one", "two"), ("two", "one")]);
+        assert!(repairs.unfinished);
+    }
+
+    #[test]
+    fn a_file_is_written_whole_through_a_link_with_its_rights() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (
+            folder.path().join("a.align"),
+            folder.path().join("link.align"),
+        );
+        std::fs::write(&file, "old").unwrap();
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(0o640)).unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let path = link.to_string_lossy();
+        assert!(replace(&path, "other", "new").is_err_and(|why| why.contains("changed meanwhile")));
+        replace(&path, "old", "new").unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "new");
+        assert!(link.is_symlink());
+        assert_eq!(
+            std::fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+            0o640
+        );
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(0o440)).unwrap();
+        assert!(replace(&path, "new", "newer").is_err());
+        assert_eq!(
+            std::fs::read_dir(folder.path()).unwrap().count(),
+            2,
+            "nothing is left beside"
+        );
+    }
 }

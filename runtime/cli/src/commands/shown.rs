@@ -104,7 +104,7 @@ pub(crate) fn run(
         let stdin = files.iter().any(|f| f == "-").then_some(stdin_name);
         return repair::run(&mut desk, &mains, stdin, check, fix, output);
     }
-    show(found(&desk, &mains, check), &mains, output, Stream::Out)
+    show(found(&desk, &mains, check), output, Stream::Out)
 }
 
 /// What is found in all programs.
@@ -152,19 +152,15 @@ pub(crate) enum Stream {
     Err,
 }
 
-/// Shows the findings of these programs, and says how the command ends.
-pub(crate) fn show(
-    mut findings: Findings,
-    mains: &[String],
-    args: &OutputArgs,
-    stream: Stream,
-) -> Exit {
+/// Shows the findings, and says how the command ends.
+pub(crate) fn show(mut findings: Findings, args: &OutputArgs, stream: Stream) -> Exit {
     if let Some(path) = &args.write_baseline {
         return Baseline::of(&findings).write(path);
     }
+    let mut left_out = 0;
     if let Some(path) = &args.baseline {
         match Baseline::read(path) {
-            Ok(baseline) => baseline.leave_out(&mut findings, path),
+            Ok(baseline) => left_out = baseline.leave_out(&mut findings, path),
             Err(exit) => return exit,
         }
     }
@@ -191,7 +187,7 @@ pub(crate) fn show(
         errln(text.trim_end());
     }
     if format.is_prose() && !args.statistics {
-        notes(&findings, mains);
+        notes(&findings, left_out);
     }
     if findings.has_errors() {
         Exit::Diagnostics
@@ -212,17 +208,16 @@ fn deny(findings: &mut Findings, denied: &[String]) {
     }
 }
 
-/// What people want to know beside the findings: which files are fine, and what a machine can do.
-fn notes(findings: &Findings, mains: &[String]) {
+/// What people want to know beside the findings: which programs are fine, what is left out, and what a machine can do.
+fn notes(findings: &Findings, left_out: usize) {
     let look = Look::err();
-    for main in mains {
-        let clean = findings
-            .diagnostics
-            .iter()
-            .all(|d| findings.sources.path(d.file) != main);
-        if clean {
-            errln(&format!("{} {main}", look.paint(Tone::Good, "✓")));
-        }
+    for main in findings.clean() {
+        errln(&format!("{} {main}", look.paint(Tone::Good, "✓")));
+    }
+    if left_out > 0 {
+        let plural = if left_out == 1 { "" } else { "s" };
+        let said = format!("{left_out} known finding{plural} left out");
+        errln(&look.paint(Tone::Dim, &said));
     }
     let count = |safe| {
         let fixes = findings.diagnostics.iter().filter_map(|d| d.fix.as_ref());
