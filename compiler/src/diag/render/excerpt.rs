@@ -250,7 +250,8 @@ mod tests {
 
     #[test]
     fn only_the_lines_around_are_taken() {
-        let text: String = (0..1000).map(|n| format!("line {n}\n")).collect();
+        let lines: Vec<String> = (0..1000).map(|n| format!("line {n}")).collect();
+        let text = lines.join("\n");
         let (out, marked) = excerpt(&text, "line 500", 80);
         assert_eq!(marked, "line 500");
         assert_eq!(out.text, "line 499\nline 500\nline 501\n");

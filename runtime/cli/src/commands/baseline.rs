@@ -2,7 +2,7 @@
 //!
 //! A finding is known by its fingerprint (code, file, text of its line, which of those that agree), so that it may move.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::Path;
 
 use align_compiler::diag::Findings;
@@ -95,7 +95,7 @@ impl Baseline {
             .iter()
             .map(|k| k.fingerprint.as_str())
             .collect();
-        let found: HashMap<&str, ()> = prints.iter().map(|p| (p.as_str(), ())).collect();
+        let found: HashSet<&str> = prints.iter().map(String::as_str).collect();
         let read: HashSet<String> = findings
             .sources
             .iter()
@@ -104,7 +104,7 @@ impl Baseline {
         let stale: Vec<&Known> = self
             .findings
             .iter()
-            .filter(|k| read.contains(&k.file) && !found.contains_key(k.fingerprint.as_str()))
+            .filter(|k| read.contains(&k.file) && !found.contains(k.fingerprint.as_str()))
             .collect();
         if let Some(first) = stale.first() {
             let n = stale.len();

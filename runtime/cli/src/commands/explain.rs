@@ -111,7 +111,7 @@ pub(crate) fn near(wanted: &str) -> Option<&'static codes::Code> {
 
 fn entry(code: &codes::Code) -> Entry<'_> {
     let page = codes::page(code.code);
-    let examples = page.map(|p| p.examples()).unwrap_or_default();
+    let examples = page.map(codes::Page::examples).unwrap_or_default();
     Entry {
         code: code.code,
         severity: code.severity.word(),

@@ -166,7 +166,8 @@ fn repair(desk: &mut Desk, mains: &[String], check: Check<'_>, guesses: bool) ->
             findings = after;
         }
     }
-    repairs.harmful = harmful.len();
+    let left = keys(&findings);
+    repairs.harmful = left.iter().filter(|key| harmful.contains(*key)).count();
     (
         repairs,
         Left {
