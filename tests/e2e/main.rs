@@ -3,6 +3,7 @@
 //! Nothing here waits for a time: each test reacts to the events that the run itself prints.
 
 mod data;
+mod edits;
 mod faults;
 mod kills;
 mod scene;

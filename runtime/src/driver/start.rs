@@ -172,11 +172,14 @@ impl Driver<'_> {
             let limit = b.any.iter().find(|q| q.dim == Dim::Steps)?;
             Some(limit.amount as u64)
         });
+        // What is only evaluated again has all of its steps.
+        let evaluated = assignment.again.as_ref().map(|done| done.at.step);
+        let resumed = assignment.resume.first().map(|r| r.at.step);
         (self.on_event)(RunEvent::Started {
             id: node.id.clone(),
             kind: node.kind,
             attempt,
-            from_step: assignment.resume.first().map_or(0, |r| r.at.step),
+            from_step: evaluated.or(resumed).unwrap_or(0),
             total_steps: total,
         });
         self.running.push(Running {

@@ -1,0 +1,237 @@
+//! What does each edit re-run?  The table of the language's section on edits, row by row: a small study is run once, one edit is made to a
+//! copy of it, `plan` says what would happen, and `run` does exactly that, counted in training steps.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use align_tests::binary::align;
+use serde_json::Value;
+
+use crate::scene::{Scene, of_kind};
+
+const STUDY: &str = include_str!("study.align");
+
+/// The study after its first run; tests work on copies.
+fn ran() -> &'static Scene {
+    static RAN: OnceLock<Scene> = OnceLock::new();
+    RAN.get_or_init(|| {
+        let scene = Scene::of(STUDY);
+        scene.run_well(&[]);
+        scene
+    })
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder is read") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("a kind").is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("a file is copied");
+        }
+    }
+}
+
+/// The study with its store, and another text.
+fn edited(text: &str) -> Scene {
+    assert_ne!(text, STUDY, "the edit changed nothing");
+    let scene = Scene::of(text);
+    copy(&ran().path().join(".align"), &scene.path().join(".align"));
+    scene
+}
+
+/// `plan --json`: action of each node that is not reused, by its name in the lane.
+fn planned(scene: &Scene) -> BTreeMap<String, String> {
+    let done = align(scene.path(), &["plan", "main.align", "--json"]);
+    assert_eq!(done.code, 0, "{}", done.err);
+    let plan: Value = serde_json::from_str(&done.out).expect("a plan is JSON");
+    let nodes = plan["nodes"].as_array().expect("nodes");
+    nodes
+        .iter()
+        .filter(|n| n["action"] != "reuse")
+        .map(|n| {
+            (
+                short(n),
+                n["action"].as_str().unwrap_or_default().to_owned(),
+            )
+        })
+        .collect()
+}
+
+/// `seed=0/base` for a node of the study's lane.
+fn short(node: &Value) -> String {
+    let id = node["id"].as_str().unwrap_or_default();
+    let id = id.strip_prefix("study[").unwrap_or(id).replace("]/", "/");
+    id.strip_prefix("seed=0/").unwrap_or(&id).to_owned()
+}
+
+/// Training steps of each stage that a run started, by name.
+fn trained(scene: &Scene) -> BTreeMap<String, u64> {
+    let (code, events) = scene.start(&[]).finish();
+    assert_eq!(code, 0, "{events:?}");
+    let mut from = BTreeMap::new();
+    for event in of_kind(&events, "started") {
+        from.insert(short(event), event["from_step"].as_u64().unwrap_or(0));
+    }
+    let mut out = BTreeMap::new();
+    for event in of_kind(&events, "finished") {
+        let name = short(&event["status"]);
+        if let Some(first) = from.get(&name) {
+            let last = event["status"]["steps"].as_u64().unwrap_or(0);
+            out.insert(name, last.saturating_sub(*first));
+        }
+    }
+    out
+}
+
+/// One row: the edit, what `plan` says of the nodes that are not reused, and the steps that `run` trains.
+fn row(text: &str, plan: &[(&str, &str)], run: &[(&str, u64)]) -> Scene {
+    let scene = edited(text);
+    let own = |list: &[(&str, &str)]| -> BTreeMap<String, String> {
+        list.iter()
+            .map(|(a, b)| ((*a).into(), (*b).into()))
+            .collect()
+    };
+    assert_eq!(planned(&scene), own(plan), "the plan");
+    let wanted: BTreeMap<String, u64> = run.iter().map(|(a, b)| ((*a).into(), *b)).collect();
+    assert_eq!(trained(&scene), wanted, "the run");
+    assert_eq!(trained(&scene), BTreeMap::new(), "a second run");
+    scene
+}
+
+fn nothing(text: &str) {
+    row(text, &[], &[]);
+}
+
+#[test]
+fn comments_names_order_and_written_defaults_re_run_nothing() {
+    nothing(&STUDY.replace(
+        "    stage base",
+        "\n    /// The first.\n    // A comment.\n    stage base",
+    ));
+    nothing(&STUDY.replace("base", "first").replace("tuned", "second"));
+    nothing(&STUDY.replace("lane", "track").replace("rollouts", "data"));
+    nothing(&STUDY.replace("optim  = adamw(lr: LR)", "optim  = adamw(lr: 0.0003)"));
+    nothing(&STUDY.replace(
+        "        optim  = adamw(lr: LR)\n        budget = 40 steps\n",
+        "        budget = 40 steps\n        batch  = 32\n        optim  = adamw(lr: LR, weight_decay: 0.01)\n",
+    ));
+    // A stage that stands before another now stands after it.
+    let (head, rest) = STUDY.split_once("    stage timed").expect("the stage");
+    let (timed, tail) = rest.split_once("    stage tuned").expect("the next stage");
+    let (tuned, end) = tail.split_once("\n}\n\nsweep").expect("the end");
+    nothing(&format!(
+        "{head}    stage tuned{tuned}\n\n    stage timed{}\n}}\n\nsweep{end}",
+        timed.trim_end()
+    ));
+}
+
+#[test]
+fn a_field_of_identity_re_runs_its_stage_and_what_starts_from_it() {
+    row(
+        &STUDY.replace("let LR = 3e-4", "let LR = 1e-3"),
+        &[("base", "rerun"), ("tuned", "unknown")],
+        &[("base", 40), ("tuned", 20)],
+    );
+    row(
+        &STUDY.replace("adamw(lr: 1e-4)", "adamw(lr: 2e-4)"),
+        &[("tuned", "rerun")],
+        &[("tuned", 20)],
+    );
+}
+
+#[test]
+fn put_back_everything_is_from_the_store() {
+    let scene = edited(&STUDY.replace("adamw(lr: 1e-4)", "adamw(lr: 2e-4)"));
+    assert_eq!(trained(&scene), BTreeMap::from([("tuned".into(), 20)]));
+    scene.write(STUDY);
+    assert_eq!(planned(&scene), BTreeMap::new());
+    assert_eq!(trained(&scene), BTreeMap::new());
+}
+
+#[test]
+fn a_larger_budget_trains_the_missing_steps_only() {
+    let text = STUDY.replace("budget = 40 steps", "budget = 60 steps");
+    let scene = row(
+        &text,
+        &[("base", "resume"), ("tuned", "unknown")],
+        &[("base", 20), ("tuned", 20)],
+    );
+    let whole = Scene::of(&text);
+    whole.run_well(&[]);
+    assert_eq!(scene.digests(), whole.digests());
+}
+
+#[test]
+fn a_smaller_budget_cuts_back_to_a_kept_checkpoint() {
+    let text = STUDY.replace("budget = 40 steps", "budget = 20 steps");
+    let scene = row(
+        &text,
+        &[("base", "cut"), ("tuned", "unknown")],
+        &[("tuned", 20)],
+    );
+    let whole = Scene::of(&text);
+    whole.run_well(&[]);
+    assert_eq!(scene.digests(), whole.digests());
+}
+
+#[test]
+fn a_budget_that_a_schedule_reads_is_identity() {
+    let text = STUDY.replacen("budget = 20 steps\n        eval every 10 steps { episodes = 2 }\n        until reaches(score, 1000 points)\n    }\n\n    stage tuned", "budget = 30 steps\n        eval every 10 steps { episodes = 2 }\n        until reaches(score, 1000 points)\n    }\n\n    stage tuned", 1);
+    row(&text, &[("timed", "rerun")], &[("timed", 30)]);
+}
+
+#[test]
+fn evaluating_otherwise_trains_nothing() {
+    let scene = edited(&STUDY.replacen("episodes = 2 }", "episodes = 3 }", 1));
+    assert_eq!(
+        planned(&scene).get("base").map(String::as_str),
+        Some("reevaluate")
+    );
+    let steps = trained(&scene);
+    assert_eq!(steps.get("base").copied().unwrap_or(0), 0, "{steps:?}");
+    // The checkpoint that `tuned` starts from is the last one, which no evaluation moves.
+    assert!(!steps.contains_key("tuned"), "{steps:?}");
+}
+
+#[test]
+fn failure_arms_that_never_fired_re_run_nothing() {
+    nothing(&STUDY.replace(
+        "times: 2)\n            crash",
+        "times: 5)\n            crash",
+    ));
+    nothing(&STUDY.replace("            crash => retry(times: 2)\n", ""));
+    nothing(&STUDY.replace("crash => retry(times: 2)", "crash => retry(times: 9)"));
+}
+
+#[test]
+fn a_new_seed_runs_its_own_lane_and_a_seed_taken_away_runs_nothing() {
+    let more = STUDY.replace("seed in 0..<1", "seed in 0..<2");
+    row(
+        &more,
+        &[
+            ("seed=1/rollouts", "new"),
+            ("seed=1/base", "new"),
+            ("seed=1/timed", "new"),
+            ("seed=1/tuned", "new"),
+        ],
+        &[
+            ("seed=1/rollouts", 0),
+            ("seed=1/base", 40),
+            ("seed=1/timed", 20),
+            ("seed=1/tuned", 20),
+        ],
+    );
+    nothing(&STUDY.replace("seed in 0..<1", "seed in [0], parallel = 2"));
+}
+
+#[test]
+fn a_report_is_written_again_without_any_training() {
+    nothing(&STUDY.replace(
+        "expect tuned.score >= 0 points",
+        "expect tuned.score >= 0 points\n    expect base.score >= 0 points",
+    ));
+}
