@@ -10,7 +10,7 @@ use miette::{
 };
 
 use super::excerpt::{Excerpt, shown};
-use super::{SHOWN, summary};
+use super::{SHOWN, more, summary};
 use crate::diag::{Diagnostic, FileId, Severity, Source, Sources};
 
 /// Longest marked range, in lines; of a longer one only the first line is marked.
@@ -81,7 +81,7 @@ fn foot(out: &mut String, d: &Diagnostic, look: Look) {
             line(tag, &fix.title);
         }
     }
-    line("more:", &format!("align explain {}", d.code));
+    line("more:", &more(d.code));
 }
 
 /// One frame for each file, the diagnostic's own first.

@@ -38,6 +38,14 @@ fn url(code: &str) -> String {
     format!("align://explain/{code}")
 }
 
+/// The command that shows the page of a code; the rules of `align lint` have names instead of numbers.
+fn more(code: &str) -> String {
+    match codes::find(code) {
+        Some(_) => format!("align explain {code}"),
+        None => format!("align lint --explain {code}"),
+    }
+}
+
 /// What is known of a code.
 struct Rule {
     /// One line.

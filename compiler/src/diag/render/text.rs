@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use align_grammar::ast::Span;
 
 use super::short::clean;
-use super::{SHOWN, summary};
+use super::{SHOWN, more, summary};
 use crate::diag::{Diagnostic, FileId, Sources};
 
 /// A line that is read aloud ends here, in characters.
@@ -54,7 +54,7 @@ pub fn text(sources: &Sources, diagnostics: &[Diagnostic]) -> String {
             let kind = if fix.safe { "safe" } else { "a guess" };
             let _ = writeln!(out, "Fix, {kind}: {}", ended(&fix.title));
         }
-        let _ = writeln!(out, "More: align explain {}\n", d.code);
+        let _ = writeln!(out, "More: {}\n", more(d.code));
     }
     if out.ends_with("\n\n") {
         out.pop();
