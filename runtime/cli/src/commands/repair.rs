@@ -92,17 +92,18 @@ pub(crate) fn run(
             Exit::Fine
         };
     }
+    let mut failed = false;
     for (path, (old, new)) in &changed {
         if stdin == Some(path) {
             continue;
         }
         if let Err(why) = replace(path, old, new) {
-            fail(
-                &format!("`{path}` was not repaired: {why}"),
-                Some("run the command again"),
-            );
-            return Exit::Usage;
+            fail(&format!("`{path}` was not repaired: {why}"), None);
+            failed = true;
         }
+    }
+    if failed {
+        return Exit::Usage;
     }
     say(&repairs, changed.len(), "repaired");
     let mut stream = Stream::Out;
@@ -296,7 +297,7 @@ pub(crate) fn diff(path: &str, old: &str, new: &str) -> String {
 /// Writes the new text of a file that still has the old one.
 fn replace(path: &str, old: &str, new: &str) -> Result<(), String> {
     if Disk.read(path)? != old {
-        return Err("it was changed meanwhile".to_owned());
+        return Err("it was changed meanwhile; run the command again".to_owned());
     }
     write(Path::new(path), new).map_err(|e| reason(&e))
 }

@@ -100,6 +100,12 @@ pub(crate) fn run(
         Ok(mains) => mains,
         Err(exit) => return exit,
     };
+    // A baseline that cannot be read is said before a file is changed.
+    if let Some(path) = &output.baseline
+        && let Err(exit) = Baseline::read(path)
+    {
+        return exit;
+    }
     if fix.wanted() {
         let stdin = files.iter().any(|f| f == "-").then_some(stdin_name);
         return repair::run(&mut desk, &mains, stdin, check, fix, output);
