@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use align_compiler::diag::Diagnostic;
+use align_compiler::machine::Machine;
 use align_compiler::{Checked, Options, World, check};
 
 /// Files by path; the first one is the main file.
@@ -36,6 +37,11 @@ impl Files {
 
     /// Checks it; a `param` without a value is fine.
     pub fn check(&self) -> Checked {
+        self.check_on(Machine::default())
+    }
+
+    /// The same, for a machine that it is to run on.
+    pub fn check_on(&self, machine: Machine) -> Checked {
         let main = self
             .list
             .first()
@@ -43,6 +49,7 @@ impl Files {
         let options = Options {
             sets: self.sets.clone(),
             allow_unset: true,
+            machine,
         };
         check(&Memory(self.list.iter().cloned().collect()), main, &options)
     }

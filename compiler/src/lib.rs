@@ -6,12 +6,15 @@
 
 pub mod codes;
 pub mod diag;
+pub mod estimate;
 pub mod graph;
 pub mod language;
+pub mod machine;
 
 mod check;
 mod hir;
 mod lower;
+mod resources;
 mod suggest;
 #[cfg(test)]
 mod testing;
@@ -20,6 +23,7 @@ use align_plan::Plan;
 use align_schema::Value;
 
 use crate::diag::{Diagnostic, Sources};
+use crate::machine::Machine;
 
 /// Where files come from; the only way in which the compiler reaches the outside.
 pub trait World {
@@ -34,6 +38,8 @@ pub struct Options {
     pub sets: Vec<(String, String)>,
     /// Whether a `param` without a value is fine (`align check`); there is no plan then.
     pub allow_unset: bool,
+    /// What it is to run on.
+    pub machine: Machine,
 }
 
 /// A checked program.
@@ -66,18 +72,36 @@ pub fn check(world: &dyn World, main: &str, options: &Options) -> Checked {
     let order = program.order(&mut diagnostics);
     let out = check::program(&program, &order, &mut sources, options);
     diagnostics.extend(out.diagnostics);
+    diagnostics.extend(resources::device(&mut sources, &options.machine));
+    diagnostics.extend(resources::parallel(&out.parallel, &options.machine));
     diag::sort(&mut diagnostics);
     diag::drop_follow_ups(&mut diagnostics);
     diag::join_repeats(&mut diagnostics);
     let complete = out.params.iter().all(|(_, v)| v.is_some());
-    let plan = (complete && !diagnostics.iter().any(Diagnostic::is_error))
-        .then(|| lower::plan(program.edition, main, out.lanes, out.reports, out.parallel));
+    let parallel = out.parallel.iter().map(|p| p.0).max().unwrap_or(0);
+    let mut plan = (complete && !diagnostics.iter().any(Diagnostic::is_error))
+        .then(|| lower::plan(program.edition, main, out.lanes, out.reports, parallel));
+    if let Some(made) = &plan {
+        let more = resources::memory(made, &program, &sources, &options.machine);
+        if !more.is_empty() {
+            diagnostics.extend(more);
+            diag::sort(&mut diagnostics);
+            plan = None;
+        }
+    }
     Checked {
         sources,
         diagnostics,
         params: out.params,
         plan,
     }
+}
+
+/// Whether a device is there, for what is run without a check (a saved plan): the diagnostic and the text it points into.
+pub fn check_device(machine: &Machine) -> Option<(Sources, Diagnostic)> {
+    let mut sources = Sources::default();
+    let found = resources::device(&mut sources, machine)?;
+    Some((sources, found))
 }
 
 /// The plan of a checked program; `None` when it has errors or a `param` without a value.

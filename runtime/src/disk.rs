@@ -85,6 +85,27 @@ pub fn place(tmp: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::rename(from, path)
 }
 
+/// Puts a file at a path outside the store, durable when this returns; folders are made.  The temporary name is beside it, for a
+/// rename does not cross file systems.
+pub fn deliver(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    make_dirs(folder)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let from = folder.join(format!(".{name}.{}.tmp", std::process::id()));
+    let written = File::create(&from)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&from, path));
+    if let Err(e) = written {
+        // The file is useless now; that it may stay behind is harmless.
+        let _ = fs::remove_file(&from);
+        return Err(e);
+    }
+    sync_dir(folder)
+}
+
 /// Opens a file for appending, cut to `len` first.
 pub fn open_append(path: &Path, len: u64) -> io::Result<File> {
     let file = OpenOptions::new().append(true).create(true).open(path)?;

@@ -9,6 +9,28 @@ use crate::extent::difference;
 use crate::store::{Store, StoreError};
 use crate::words::label;
 
+/// A builtin whose semantics rose since some nodes were run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Risen {
+    /// Its name.
+    pub builtin: String,
+    /// The edition that the store has results of.
+    pub old: String,
+    /// The edition of this tool.
+    pub new: String,
+    /// How many nodes run again for it; what follows them is not counted.
+    pub nodes: usize,
+}
+
+/// What a run would do.
+#[derive(Clone, Debug, Default)]
+pub struct Outlook {
+    /// For every node of the plan, in its order.
+    pub entries: Vec<PlanEntry>,
+    /// Why nodes run again that nobody edited.
+    pub risen: Vec<Risen>,
+}
+
 /// What would be done with every node of a plan, in its order.
 pub fn forecast(
     plan: &Plan,
@@ -16,6 +38,17 @@ pub fn forecast(
     library: &dyn Library,
     numeric: &str,
 ) -> Result<Vec<PlanEntry>, StoreError> {
+    Ok(outlook(plan, store, library, numeric)?.entries)
+}
+
+/// [`forecast`], and what it noticed on the way.
+pub fn outlook(
+    plan: &Plan,
+    store: &Store,
+    library: &dyn Library,
+    numeric: &str,
+) -> Result<Outlook, StoreError> {
+    let mut risen = Vec::new();
     let mut board = Board::new(plan, store, library, numeric);
     let mut out: Vec<PlanEntry> = Vec::with_capacity(plan.nodes.len());
     for (i, node) in plan.nodes.iter().enumerate() {
@@ -42,7 +75,7 @@ pub fn forecast(
                 (action, reason, None)
             }
             Look::Work(work) => {
-                let (action, reason) = working(plan, store, node, &work);
+                let (action, reason) = working(plan, store, node, &work, &mut risen);
                 (action, reason, Some(work.key))
             }
         };
@@ -55,7 +88,37 @@ pub fn forecast(
             needs: node.needs.iter().map(|n| n.node.clone()).collect(),
         });
     }
-    Ok(out)
+    Ok(Outlook {
+        entries: out,
+        risen,
+    })
+}
+
+/// Notes the builtins whose edition rose between two keys of one node.
+fn note_risen(old: &[Part], new: &[Part], risen: &mut Vec<Risen>) {
+    for part in new {
+        let Some(builtin) = part.name.strip_prefix("semantics ") else {
+            continue;
+        };
+        let Some(before) = old.iter().find(|o| o.name == part.name) else {
+            continue;
+        };
+        let (then, now) = (before.value.parse::<u32>(), part.value.parse::<u32>());
+        if !matches!((then, now), (Ok(then), Ok(now)) if then < now) {
+            continue;
+        }
+        let same =
+            |r: &&mut Risen| r.builtin == builtin && r.old == before.value && r.new == part.value;
+        match risen.iter_mut().find(same) {
+            Some(known) => known.nodes += 1,
+            None => risen.push(Risen {
+                builtin: builtin.to_owned(),
+                old: before.value.clone(),
+                new: part.value.clone(),
+                nodes: 1,
+            }),
+        }
+    }
 }
 
 /// A node whose inputs are not known yet.
@@ -101,7 +164,13 @@ fn waiting(
     (action, format!("{verb} {name}"))
 }
 
-fn working(plan: &Plan, store: &Store, node: &Node, work: &Work) -> (PlanAction, String) {
+fn working(
+    plan: &Plan,
+    store: &Store,
+    node: &Node,
+    work: &Work,
+    risen: &mut Vec<Risen>,
+) -> (PlanAction, String) {
     match &work.how {
         How::Resume(start) if start.resume.is_empty() => (
             PlanAction::New,
@@ -117,10 +186,13 @@ fn working(plan: &Plan, store: &Store, node: &Node, work: &Work) -> (PlanAction,
             format!("{} at step {} is to be handled", event.kind, event.step),
         ),
         How::Fresh => match previous(plan, store, node, &work.key) {
-            Some(parts) => (
-                PlanAction::Rerun,
-                difference(&parts, &work.parts).unwrap_or_else(|| "its result is gone".into()),
-            ),
+            Some(parts) => {
+                note_risen(&parts, &work.parts, risen);
+                (
+                    PlanAction::Rerun,
+                    difference(&parts, &work.parts).unwrap_or_else(|| "its result is gone".into()),
+                )
+            }
             None => (PlanAction::New, "not run yet".into()),
         },
     }

@@ -56,7 +56,8 @@ impl<'a> Keys<'a> {
         Ok(parts)
     }
 
-    fn file(&self, path: &Path) -> Result<Digest, String> {
+    /// The digest of a file outside the store; the error names it.
+    pub fn file(&self, path: &Path) -> Result<Digest, String> {
         let wrong = |e| format!("cannot read `{}`: {e}", path.display());
         let meta = fs::metadata(path).map_err(wrong)?;
         let name = fs::canonicalize(path).map_err(wrong)?.display().to_string();

@@ -32,6 +32,16 @@ const fn bounded(mut p: Param, bounds: Bounds) -> Param {
     p
 }
 
+/// What a stage, a sequence and a cascade write outside the store.
+const EXPORT: Param = effect(
+    field(
+        "export",
+        Ty::Str,
+        "File for the weights that act, beside the program's: `planner.safetensors` (a cascade may name a folder: one file a member).",
+    ),
+    Effect::Inert,
+);
+
 const fn effect(mut p: Param, effect: Effect) -> Param {
     p.effect = effect;
     p
@@ -192,6 +202,7 @@ const STAGE: Block = Block {
             ),
             Bounds::positive(),
         ),
+        EXPORT,
     ],
     docs: "Trains one model by one loss until its condition holds or its budget is used up.",
 };
@@ -216,6 +227,7 @@ const SEQUENCE: Block = Block {
             Ty::Call(Group::Keep),
             "What the next round starts from: `best(score)` (of all rounds so far) or `last`.",
         ),
+        EXPORT,
     ],
     docs: "Runs its members in order, round after round; each starts from the one before.",
 };
@@ -234,6 +246,7 @@ const CASCADE: Block = Block {
             Ty::Call(Group::Pick),
             "How one of several samples is chosen, such as `best_of(16, critic: value.best)`.",
         ),
+        EXPORT,
     ],
     docs: "Samples several models one after the other, each conditioned on the one before; evaluated, and can be exported.",
 };

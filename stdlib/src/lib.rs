@@ -50,3 +50,19 @@ pub fn builtin(group: Group, name: &str) -> Option<&'static Builtin> {
 pub fn block(kind: BlockKind) -> Option<&'static Block> {
     blocks::LIST.iter().find(|b| b.kind == kind)
 }
+
+/// Edition of the library as a whole: a short digest of what every builtin's semantics are, so that it changes when one of them rises.
+pub fn edition() -> String {
+    // FNV-1a: a name for people to compare, not a proof.
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    for builtin in builtins() {
+        let text = format!(
+            "{:?} {} {}\n",
+            builtin.group, builtin.name, builtin.semantics
+        );
+        for byte in text.bytes() {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+    format!("{:08x}", (hash >> 32) ^ (hash & 0xffff_ffff))
+}

@@ -3,6 +3,7 @@
 //!
 //! `ALIGN_BLESS=1` writes what came out in its place.  Whole runs are not here (`tests/e2e`).
 
+mod pages;
 mod session;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ fn main() {
                 .map_or_else(String::new, |s| s.to_string_lossy().into_owned());
             Trial::test(name, move || replay(&path).map_err(Failed::from))
         })
+        .chain(pages::trials())
         .chain([
             Trial::test("a wrong transcript fails", a_wrong_transcript_fails),
             Trial::test("a binary that was not built fails", || {

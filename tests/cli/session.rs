@@ -8,8 +8,9 @@
 //! ! a line of standard error
 //! = 1
 //! ```
-//! A command is `align` with arguments, or one of `cat FILE`, `ls` and `rm FILE`, which work in the session's folder.  Quotes
-//! `'..'` hold an argument with blanks together, and `< FILE` at the end is standard input.  `= N` is the exit code; 0 is not written.
+//! A command is `align` with arguments, or one of `cat FILE`, `ls`, `rm FILE` and `sed -i s/OLD/NEW/ FILE` (plain texts), which work in the
+//! session's folder.  Quotes `'..'` hold an argument with blanks together, and `< FILE` at the end is standard input.  `= N` is the exit
+//! code; 0 is not written.
 
 use std::path::Path;
 
@@ -64,7 +65,8 @@ impl Session {
     }
 }
 
-fn run(folder: &Path, words: &[String]) -> (i32, String, String) {
+/// Exit code, standard output and standard error of a command.
+pub fn run(folder: &Path, words: &[String]) -> (i32, String, String) {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let failed = |e: std::io::Error| (1, String::new(), e.to_string());
     match words.as_slice() {
@@ -91,6 +93,23 @@ fn run(folder: &Path, words: &[String]) -> (i32, String, String) {
             Ok(()) => (0, String::new(), String::new()),
             Err(e) => failed(e),
         },
+        ["sed", "-i", script, file] => {
+            let parts: Vec<&str> = script.split('/').collect();
+            let ["s", old, new, ""] = parts.as_slice() else {
+                return (1, String::new(), format!("not a replacement: {script}"));
+            };
+            let path = folder.join(file);
+            match std::fs::read_to_string(&path) {
+                Ok(text) if text.contains(old) => {
+                    match std::fs::write(path, text.replace(old, new)) {
+                        Ok(()) => (0, String::new(), String::new()),
+                        Err(e) => failed(e),
+                    }
+                }
+                Ok(_) => (1, String::new(), format!("no `{old}` in {file}")),
+                Err(e) => failed(e),
+            }
+        }
         ["ls"] => match std::fs::read_dir(folder) {
             Ok(entries) => {
                 let mut names: Vec<String> = entries
@@ -110,7 +129,7 @@ fn run(folder: &Path, words: &[String]) -> (i32, String, String) {
 }
 
 /// Splits at blanks, outside of `'..'`.
-fn words(command: &str) -> Vec<String> {
+pub fn words(command: &str) -> Vec<String> {
     let mut out = Vec::new();
     let mut word = None::<String>;
     let mut quoted = false;

@@ -4,6 +4,7 @@
 
 mod data;
 mod edits;
+mod exports;
 mod faults;
 mod kills;
 mod scene;

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use align_compiler::codes::{Example, PAGES, Page};
 use align_compiler::diag::fix::apply;
+use align_compiler::machine::{Device, Limit, Machine};
 use align_compiler::plan;
+use align_schema::{Dim, measure};
 use libtest_mimic::Trial;
 
 use crate::world::{Files, lines};
@@ -30,6 +32,26 @@ pub fn trials() -> Vec<Trial> {
     out
 }
 
+/// The machine that the fence names: `memory=2GiB cores=4 devices=cpu,cuda device=cuda:1`.
+fn machine(example: &Example) -> Machine {
+    let read = |word: &str| -> Device { word.parse().unwrap_or_else(|e| panic!("{e}")) };
+    let memory = example.get("memory").map(|text| Limit {
+        amount: measure(text, Dim::Size).unwrap_or_else(|| panic!("`{text}` is no size")) as u64,
+        given: true,
+    });
+    Machine {
+        memory,
+        cores: example.get("cores").and_then(|n| n.parse().ok()),
+        device: example.get("device").map(read).unwrap_or_default(),
+        devices: example
+            .get("devices")
+            .into_iter()
+            .flat_map(|l| l.split(','))
+            .map(read)
+            .collect(),
+    }
+}
+
 /// The program of an example, with the files that the page shows.
 fn files(page: &Page, example: &Example) -> Files {
     let mut out = Files::one(&example.text);
@@ -51,7 +73,7 @@ fn fails(page: &Page) -> Result<(), String> {
                 .flat_map(|l| l.split(','))
                 .map(str::to_owned),
         );
-        let checked = files(page, example).check();
+        let checked = files(page, example).check_on(machine(example));
         let found: BTreeSet<String> = checked
             .diagnostics
             .iter()
@@ -66,7 +88,7 @@ fn fails(page: &Page) -> Result<(), String> {
 
 fn is_fixed(page: &Page) -> Result<(), String> {
     for example in page.examples().iter().filter(|e| e.is("ok")) {
-        let checked = files(page, example).check();
+        let checked = files(page, example).check_on(machine(example));
         if !checked.diagnostics.is_empty() {
             return Err(format!(
                 "the fixed example is not fine\n{}",
@@ -84,7 +106,7 @@ fn is_fixed(page: &Page) -> Result<(), String> {
 fn safe_fix_repairs(page: &Page) -> Result<(), String> {
     for example in page.examples().iter().filter(|e| e.is("fail")) {
         let mut files = files(page, example);
-        let checked = files.check();
+        let checked = files.check_on(machine(example));
         let changed = apply(&checked.sources, &checked.diagnostics, false);
         if changed.is_empty() {
             continue;
@@ -95,7 +117,7 @@ fn safe_fix_repairs(page: &Page) -> Result<(), String> {
                 old.clone_from(&text);
             }
         }
-        let again = files.check();
+        let again = files.check_on(machine(example));
         if again.diagnostics.iter().any(|d| d.code == page.code) {
             return Err(format!(
                 "before\n{}after\n{}",
@@ -113,7 +135,9 @@ fn every_code_has_a_page() -> Result<(), String> {
     for file in align_tests::text_files() {
         let reports =
             file.path.starts_with("compiler/src/") && !file.path.starts_with("compiler/src/codes/");
-        if !(reports || file.path.starts_with("grammar/src/")) || file.extension() != "rs" {
+        let elsewhere = ["grammar/src/", "runtime/cli/src/"];
+        let elsewhere = elsewhere.iter().any(|f| file.path.starts_with(f));
+        if !(reports || elsewhere) || file.extension() != "rs" {
             continue;
         }
         let before_tests = file.text.split("#[cfg(test)]").next().unwrap_or("");

@@ -37,6 +37,7 @@ impl Checker<'_> {
         // Their models are in `models`, in order.
         edges.models.clear();
         let given = self.fields(at, schema, &owner, &block.body, "", &mut edges);
+        let export = self.export(at, &given, true);
         let fields = self.complete(at, schema, &owner, def.name.span, &given, &[]);
         let (episodes, critic, eval_good) = self.cascade_eval(def, &owner, block, &mut edges);
         let task = members.iter().find_map(|(m, _)| m.task);
@@ -77,6 +78,7 @@ impl Checker<'_> {
                 place,
             },
             sequence: None,
+            export,
         });
         Entity::Cascade(Rc::new(Trained {
             id: node,

@@ -87,6 +87,7 @@ impl Checker<'_> {
                 place,
             },
             sequence: None,
+            export: None,
         });
         Entity::Data(info)
     }

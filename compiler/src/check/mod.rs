@@ -13,6 +13,7 @@ mod condition;
 mod contains;
 mod dataset;
 mod exclude;
+mod export;
 mod failure;
 mod fire;
 mod fit;
@@ -61,8 +62,8 @@ pub struct Output {
     pub lanes: Vec<(Lane, Vec<Draft>)>,
     /// Reports.
     pub reports: Vec<Report>,
-    /// Lanes at a time.
-    pub parallel: u64,
+    /// Lanes at a time, for each sweep that says so, and where it does.
+    pub parallel: Vec<(u64, FileId, Span)>,
     /// Values of the main file's `param`s.
     pub params: Vec<(String, Option<Value>)>,
 }
@@ -74,6 +75,8 @@ pub struct Draft {
     pub node: Node,
     /// Sequences: ids of the members, in order, and how often they run.
     pub sequence: Option<(Vec<NodeId>, u32)>,
+    /// Where it says what file it writes.
+    pub export: Option<(FileId, Span)>,
 }
 
 /// What later definitions need to know of a checked one.
@@ -187,6 +190,8 @@ struct Checker<'p> {
     cut: bool,
     /// Pipelines in which stages that are the same node were looked for.
     paired: HashSet<ScopeId>,
+    /// `parallel` of each sweep.
+    parallel: Vec<(u64, FileId, Span)>,
 }
 
 /// Edges of the node at hand, and what it learns of the models behind them.
@@ -239,19 +244,20 @@ pub fn program(
         symbolic: false,
         cut: false,
         paired: HashSet::new(),
+        parallel: Vec::new(),
     };
     let params = checker.params(&sets, options);
-    let lanes = checker.lanes();
+    let mut lanes = checker.lanes();
+    checker.exports(&mut lanes);
     let reports = checker.reports();
     checker.unused();
     checker.hidden();
     checker.nowhere();
-    let parallel = checker.parallel();
     Output {
         diagnostics: checker.diagnostics,
         lanes,
         reports,
-        parallel,
+        parallel: checker.parallel,
         params,
     }
 }

@@ -34,6 +34,7 @@ impl Checker<'_> {
         };
         let mut edges = Edges::default();
         let given = self.fields(def.at, schema, &owner, &block.body, "", &mut edges);
+        let export = self.export(def.at, &given, false);
         // A5013 has a code of its own.
         let rounds = given
             .get("rounds")
@@ -103,6 +104,7 @@ impl Checker<'_> {
                 place,
             },
             sequence: Some((names, rounds as u32)),
+            export,
         });
         Entity::Trained(Rc::new(Trained {
             id: node,

@@ -46,6 +46,7 @@ impl Checker<'_> {
         let header = self.header(def, block, &mut edges);
         self.training.clone_from(&header.model);
         let given = self.fields(def.at, schema, &owner, &block.body, "", &mut edges);
+        let export = self.export(def.at, &given, false);
         let loss = loss_of(&given);
         let fits = self.loss_fits(def, &header, &given, loss);
         let acts = header.model.as_ref().is_none_or(|m| !m.critic);
@@ -166,6 +167,7 @@ impl Checker<'_> {
                 place,
             },
             sequence: None,
+            export,
         });
         entity
     }

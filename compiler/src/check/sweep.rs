@@ -81,8 +81,13 @@ impl Checker<'_> {
         if let Some(schema) = align_stdlib::block(BlockKind::Sweep) {
             let before = std::mem::replace(&mut self.metrics, Scope::Any);
             let edges = &mut Edges::default();
-            self.fields(def.at, schema, &owner, &block.body, "", edges);
+            let given = self.fields(def.at, schema, &owner, &block.body, "", edges);
             self.metrics = before;
+            if let Some(field) = given.get("parallel")
+                && let Some(lanes) = field.value.as_ref().and_then(Value::number)
+            {
+                self.parallel.push((lanes as u64, def.at.file, field.span));
+            }
         }
     }
 
@@ -447,26 +452,6 @@ impl Checker<'_> {
             }
             if good {
                 out.push((rule, expr.span));
-            }
-        }
-        out
-    }
-
-    /// `parallel` of the file's sweeps: the largest that is named.
-    pub(super) fn parallel(&self) -> u64 {
-        let program = self.program;
-        let mut out = 0;
-        for id in &program.items {
-            let Kind::Sweep(block) = &program.def(*id).kind else {
-                continue;
-            };
-            for stmt in &block.body {
-                if let StmtKind::Field { path, value } = &stmt.kind
-                    && path.text() == "parallel"
-                    && let ExprKind::Number { number, .. } = &value.kind
-                {
-                    out = out.max(number.value as u64);
-                }
             }
         }
         out

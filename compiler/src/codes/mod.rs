@@ -85,15 +85,20 @@ mod tests {
             let head = page.text.lines().next().unwrap_or("");
             assert_eq!(head, format!("# {}: {}", code.code, code.title));
             for kind in ["fail", "ok"] {
-                let count = page.examples().iter().filter(|e| e.is(kind)).count();
+                let mut all = page.examples();
+                all.extend(page.transcripts());
+                let count = all.iter().filter(|e| e.is(kind)).count();
                 assert!(count > 0, "{}: no example `{kind}`", page.code);
             }
         }
     }
 
     #[test]
-    fn explain_says_plainly_when_there_is_no_page() {
-        assert!(explain("a8008").is_some_and(|t| t.contains("has no page yet")));
+    fn every_code_is_explained() {
+        for code in ALL {
+            let text = explain(&code.code.to_lowercase()).unwrap_or_default();
+            assert!(text.contains(code.code), "{}: {text}", code.code);
+        }
         assert_eq!(explain("A9999"), None);
     }
 }

@@ -12,9 +12,9 @@ pub struct Page {
 /// A fenced program of a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Example {
-    /// The words after `align` on the fence: `fail`, `ok`, `file=lab.align`.
+    /// The words after the first on the fence: `fail`, `ok`, `file=lab.align`, `memory=1GiB`.
     pub words: Vec<String>,
-    /// The program.
+    /// The program, or the transcript.
     pub text: String,
 }
 
@@ -36,10 +36,20 @@ impl Page {
     pub fn examples(&self) -> Vec<Example> {
         examples(self.text)
     }
+
+    /// The fenced `console` transcripts, in order: what depends on a store is shown on the command line.
+    pub fn transcripts(&self) -> Vec<Example> {
+        fences(self.text, "console")
+    }
 }
 
 /// The fenced `align` programs of a Markdown text, in order.
 pub fn examples(markdown: &str) -> Vec<Example> {
+    fences(markdown, "align")
+}
+
+fn fences(markdown: &str, language: &str) -> Vec<Example> {
+    let opening = format!("```{language}");
     let mut out = Vec::new();
     let mut open: Option<Example> = None;
     for line in markdown.lines() {
@@ -50,7 +60,7 @@ pub fn examples(markdown: &str) -> Vec<Example> {
                 example.text.push_str(line);
                 example.text.push('\n');
             }
-        } else if let Some(info) = line.strip_prefix("```align") {
+        } else if let Some(info) = line.strip_prefix(opening.as_str()) {
             open = Some(Example {
                 words: info.split_whitespace().map(str::to_owned).collect(),
                 text: String::new(),
@@ -130,6 +140,7 @@ pages! {
     "A4006"
     "A4007"
     "A4008"
+    "A4009"
     "A4010"
     "A5001"
     "A5002"
@@ -158,4 +169,12 @@ pages! {
     "A7002"
     "A7003"
     "A7007"
+    "A8001"
+    "A8002"
+    "A8003"
+    "A8004"
+    "A8005"
+    "A8006"
+    "A8007"
+    "A8008"
 }

@@ -75,7 +75,7 @@ impl Source {
 
     /// Whether this is a file, and not the text of a `--set`.
     pub fn is_file(&self) -> bool {
-        !self.path.starts_with("--set ")
+        !self.path.starts_with("--")
     }
 
     /// The text of a line (from 1) without its end.

@@ -175,6 +175,8 @@ fn instantiate(
                 port: carry.port.clone(),
             });
         }
+        // A member's export is that of round 1, the plain stage; the sequence's own is the best of all rounds.
+        node.fields.remove("export");
         node.id = names.get(&node.id)?.clone();
         node.round = round;
         node.gate = Some(Gate {

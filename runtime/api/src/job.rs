@@ -131,4 +131,12 @@ pub trait Library: Sync {
         let _ = node;
         Ok(())
     }
+    /// Files of a checkpoint that hold weights, those that act first: what an `export` takes.
+    fn weights(&self) -> &'static [&'static str] {
+        &[]
+    }
+    /// Edition of the library as a whole: two of one edition mean the same by every builtin.
+    fn edition(&self) -> String {
+        String::new()
+    }
 }

@@ -43,6 +43,9 @@ impl Library for Definitions {
         }
         out.into_iter().collect()
     }
+    fn edition(&self) -> String {
+        align_stdlib::edition()
+    }
     fn sources(&self, node: &Node) -> Vec<PathBuf> {
         let mut out = Vec::new();
         for field in node.fields.values() {

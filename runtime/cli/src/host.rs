@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use align_compiler::diag::{Diagnostic, FileId, Sources};
+use align_compiler::machine::Machine;
 use align_compiler::{Checked, Options, World};
-use align_plan::Plan;
-use align_runtime::{Store, StoreError};
+use align_grammar::ast::Span;
+use align_plan::{Digest, Plan};
+use align_runtime::{Outlook, Risen, Saved, Store, StoreError, Timing};
 use align_runtime_api::{Library, NodeStatus};
 
 use crate::commands::{Exit, ProgramArgs};
+use crate::ui::plan_table;
 use crate::ui::term::{Look, errln, fail};
 
 /// Files of this machine; the compiler asks for paths that it has already joined to the file that names them.
@@ -60,10 +64,16 @@ pub(crate) fn reason(error: &std::io::Error) -> String {
 }
 
 /// Checks a program.
-pub(crate) fn check(file: &str, sets: &[(String, String)], allow_unset: bool) -> Checked {
+pub(crate) fn check(
+    file: &str,
+    sets: &[(String, String)],
+    allow_unset: bool,
+    machine: Machine,
+) -> Checked {
     let options = Options {
         sets: sets.to_vec(),
         allow_unset,
+        machine,
     };
     align_compiler::check(&Disk, file, &options)
 }
@@ -73,8 +83,11 @@ pub(crate) fn show_diagnostics(checked: &Checked) {
     if checked.diagnostics.is_empty() {
         return;
     }
-    let text =
-        crate::commands::shown::for_people(&checked.sources, &checked.diagnostics, &Look::err());
+    show(&checked.sources, &checked.diagnostics);
+}
+
+fn show(sources: &Sources, diagnostics: &[Diagnostic]) {
+    let text = crate::commands::shown::for_people(sources, diagnostics, &Look::err());
     errln(text.trim_end());
 }
 
@@ -84,28 +97,55 @@ pub(crate) struct Planned {
     pub(crate) plan: Plan,
     /// None for a plan that was read from a file.
     pub(crate) program: Option<String>,
+    /// Files of the program and the digests of their texts.
+    pub(crate) files: BTreeMap<String, Digest>,
+    /// The plan that was read from a file, with the grounds that it stands on.
+    pub(crate) saved: Option<Box<Saved>>,
 }
 
 /// The plan of a program, all its diagnostics shown; or the plan in a `.json` file.
 pub(crate) fn plan(args: &ProgramArgs) -> Result<Planned, Exit> {
+    plan_on(args, Machine::default())
+}
+
+/// The same, for a machine that it is to run on.
+pub(crate) fn plan_on(args: &ProgramArgs, machine: Machine) -> Result<Planned, Exit> {
     let is_json = std::path::Path::new(&args.file)
         .extension()
         .is_some_and(|e| e.eq_ignore_ascii_case("json"));
     if is_json {
+        if let Some((name, _)) = args.sets.first() {
+            fail(
+                &format!("a saved plan has its values: `--set {name}` cannot change them"),
+                Some("save it again with `align plan FILE --set .. -o PLAN.json`"),
+            );
+            return Err(Exit::Usage);
+        }
+        if let Some((sources, missing)) = align_compiler::check_device(&machine) {
+            show(&sources, &[missing]);
+            return Err(Exit::Diagnostics);
+        }
         return saved_plan(&args.file);
     }
-    let mut checked = check(&args.file, &args.sets, false);
+    let mut checked = check(&args.file, &args.sets, false, machine);
     show_diagnostics(&checked);
     let Some(plan) = checked.take_plan() else {
         return Err(Exit::Diagnostics);
     };
+    let mut sources = checked.sources.iter().map(|(_, source)| source);
+    let program = sources.next().map(|source| source.text.clone());
+    let files = checked
+        .sources
+        .iter()
+        // Texts of the command line are no files.
+        .filter(|(_, source)| !source.path.starts_with("--"))
+        .map(|(_, s)| (s.path.clone(), Digest::of(s.text.as_bytes())))
+        .collect();
     Ok(Planned {
         plan,
-        program: checked
-            .sources
-            .iter()
-            .next()
-            .map(|(_, source)| source.text.clone()),
+        program,
+        files,
+        saved: None,
     })
 }
 
@@ -121,18 +161,142 @@ fn saved_plan(path: &str) -> Result<Planned, Exit> {
         Ok(text) => text,
         Err(e) => return refuse(&reason(&e)),
     };
-    match serde_json::from_str::<Plan>(&text) {
-        Ok(plan) if plan.version == align_plan::VERSION => Ok(Planned {
-            plan,
-            program: None,
-        }),
-        Ok(plan) => refuse(&format!(
-            "found version {}, wanted {}",
-            plan.version,
-            align_plan::VERSION
-        )),
-        Err(e) => refuse(&e.to_string()),
+    let saved: Saved = match serde_json::from_str(&text) {
+        Ok(saved) => saved,
+        Err(e) => return refuse(&e.to_string()),
+    };
+    let found = (saved.saved, saved.plan.version);
+    let wanted = (Saved::VERSION, align_plan::VERSION);
+    if found != wanted {
+        return refuse(&format!(
+            "found version {}.{}, wanted {}.{}",
+            found.0, found.1, wanted.0, wanted.1
+        ));
     }
+    Ok(Planned {
+        plan: saved.plan.clone(),
+        program: None,
+        files: saved.files.clone(),
+        saved: Some(Box::new(saved)),
+    })
+}
+
+/// What a run would do, with what is worth a warning before it does (A8002, A8006); refuses a saved plan that does not hold any more
+/// (A8005).
+pub(crate) fn foresee(
+    planned: &Planned,
+    store: &Store,
+    budget: Option<f64>,
+    jobs: usize,
+) -> Result<(Outlook, Timing), Exit> {
+    let plan = &planned.plan;
+    let outlook =
+        align_runtime::outlook(plan, store, library(), NUMERIC).map_err(|e| refuse_store(&e))?;
+    if let Some(saved) = &planned.saved {
+        let text = |path: &str| Disk.read(path).ok();
+        let changes = saved.changes(&outlook.entries, text, store, library());
+        if !changes.is_empty() {
+            stale(&plan.file, &changes);
+            return Err(Exit::Diagnostics);
+        }
+    }
+    let timing = align_runtime::timing(plan, store, &outlook.entries, jobs);
+    let mut found: Vec<Diagnostic> = outlook.risen.iter().map(risen).collect();
+    if let Some(limit) = budget.filter(|limit| timing.seconds > *limit) {
+        found.push(too_long(&timing, limit));
+    }
+    if !found.is_empty() {
+        show(&Sources::default(), &found);
+    }
+    Ok((outlook, timing))
+}
+
+/// No place in a file.
+const NOWHERE: FileId = FileId(u32::MAX);
+
+fn risen(risen: &Risen) -> Diagnostic {
+    let (nodes, verb) = match risen.nodes {
+        1 => ("1 node".to_owned(), "runs"),
+        n => (format!("{n} nodes"), "run"),
+    };
+    Diagnostic::warning(
+        "A8006",
+        NOWHERE,
+        Span::default(),
+        format!(
+            "`{}` has edition {} of its kernel here, and the store has results of {}: {nodes} {verb} again",
+            risen.builtin, risen.new, risen.old
+        ),
+    )
+    .with_help("what follows them runs again only where their results differ; nothing of the old results is removed")
+}
+
+fn too_long(timing: &Timing, limit: f64) -> Diagnostic {
+    let known = match timing.known {
+        1 => "1 node".to_owned(),
+        n => format!("{n} nodes"),
+    };
+    let more = match timing.unknown {
+        0 => String::new(),
+        1 => "; 1 more never ran, and is not in it".to_owned(),
+        n => format!("; {n} more never ran, and are not in it"),
+    };
+    Diagnostic::warning(
+        "A8002",
+        NOWHERE,
+        Span::default(),
+        format!(
+            "this may take {}, and the budget is {}",
+            plan_table::time(timing.seconds),
+            plan_table::time(limit)
+        ),
+    )
+    .with_help(format!(
+        "reckoned from {known} as fast as before{more}; at the budget the run stops with checkpoints, and the same command goes on"
+    ))
+}
+
+/// A8005, with what changed.
+fn stale(file: &str, changes: &[String]) {
+    const SHOWN: usize = 5;
+    let mut text: Vec<&str> = changes.iter().take(SHOWN).map(String::as_str).collect();
+    let more = format!("{} more", changes.len().saturating_sub(SHOWN));
+    if changes.len() > SHOWN {
+        text.push(&more);
+    }
+    let found = Diagnostic::error(
+        "A8005",
+        NOWHERE,
+        Span::default(),
+        format!("the saved plan does not hold any more: {}", text.join(", ")),
+    );
+    show(
+        &Sources::default(),
+        &[found.with_help(format!(
+            "look at `align plan {file}`, and save it again with `-o`"
+        ))],
+    );
+}
+
+/// Says why the store cannot be used.
+pub(crate) fn refuse_store(error: &StoreError) -> Exit {
+    let (code, help) = match error {
+        StoreError::Newer { .. } => (
+            "A8007",
+            "use that `align`, or another store: `--store DIR`; nothing was written",
+        ),
+        StoreError::Edition { .. } => (
+            "A8008",
+            "wait for it to end, or use another store: `--store DIR`",
+        ),
+        _ => {
+            fail(&error.to_string(), None);
+            return Exit::Usage;
+        }
+    };
+    let found = Diagnostic::error(code, NOWHERE, Span::default(), error.to_string());
+    show(&Sources::default(), &[found.with_help(help)]);
+    Exit::Usage
 }
 
 /// How numbers are computed, as part of every key: on the processor, in single precision.
@@ -163,10 +327,7 @@ pub(crate) fn with_store<T>(
     if let Some(folder) = empty {
         let _ = std::fs::remove_dir_all(folder);
     }
-    answer.map_err(|e| {
-        fail(&e.to_string(), None);
-        Exit::Usage
-    })
+    answer.map_err(|e| refuse_store(&e))
 }
 
 /// What the store knows of each node.

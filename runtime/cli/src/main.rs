@@ -4,6 +4,7 @@ mod commands;
 #[cfg(not(feature = "exec"))]
 mod definitions;
 mod host;
+mod machine;
 mod meter;
 mod ui;
 

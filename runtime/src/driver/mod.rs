@@ -3,6 +3,7 @@
 //! `advance` may be called at any time, any number of times: all it knows is in the store and in the list of children.  What a stage
 //! does is the worker's; what an event leads to is the policy's.
 
+mod export;
 mod handle;
 mod start;
 mod watch;
@@ -152,6 +153,8 @@ pub struct Outcome {
     pub failed: Vec<NodeId>,
     /// It was asked to stop.
     pub interrupted: bool,
+    /// Why a file that an `export` names was not written, one sentence each.
+    pub unwritten: Vec<String>,
     /// Wall time.
     pub seconds: f64,
 }
@@ -201,6 +204,8 @@ struct Driver<'a> {
     /// Stages that ended in this run: their checkpoints may have become needless.
     ended: Vec<Key>,
     swept: Instant,
+    /// Exports that could not be written.
+    unwritten: Vec<String>,
     /// Whether it was asked that everything can be made.
     asked: bool,
     changed: bool,
@@ -228,7 +233,8 @@ pub fn run(
     };
     let wanted = wanted(plan, options)?;
     let forced = named(plan, &options.force)?;
-    let Some(_lock) = lock(store, options, on_event)? else {
+    let edition = format!("edition {}, library {}", plan.edition, library.edition());
+    let Some(_lock) = lock(store, &edition, options, on_event)? else {
         return Ok(untouched(plan, begun));
     };
     let mut driver = Driver {
@@ -251,6 +257,7 @@ pub fn run(
         started: 0,
         ended: Vec::new(),
         swept: begun,
+        unwritten: Vec::new(),
         asked: false,
         changed: true,
     };
@@ -267,18 +274,20 @@ fn untouched(plan: &Plan, begun: Instant) -> Outcome {
         started: 0,
         failed: Vec::new(),
         interrupted: true,
+        unwritten: Vec::new(),
         seconds: begun.elapsed().as_secs_f64(),
     }
 }
 
 fn lock(
     store: &Store,
+    edition: &str,
     options: &RunOptions,
     on_event: &mut dyn FnMut(RunEvent),
 ) -> Result<Option<crate::store::DriverLock>, RunError> {
     let mut told = false;
     loop {
-        match store.lock() {
+        match store.lock(edition) {
             Ok(lock) => return Ok(Some(lock)),
             Err(e @ StoreError::Busy { .. }) if options.wait => {
                 if !told {
@@ -467,6 +476,7 @@ impl Driver<'_> {
         if let Some(slot) = self.board.settled.get_mut(i) {
             *slot = Some(settled);
         }
+        self.export(i);
         self.changed = true;
         (self.on_event)(RunEvent::Finished {
             status: Box::new(status),
@@ -540,6 +550,7 @@ impl Driver<'_> {
             started: self.started,
             failed,
             interrupted: self.stopping > 0,
+            unwritten: self.unwritten,
             seconds: begun.elapsed().as_secs_f64(),
         }
     }

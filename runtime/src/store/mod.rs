@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! format                    version of this layout
-//! driver.lock               held (flock) by the run that is at work
+//! driver.lock               held (flock) by the run that is at work: its process, and the edition that it works by
 //! blobs/<digest>            a file by its BLAKE3
 //! names/<digest>            newest key of a node, by its name, so that a miss can be explained
+//! exports/<digest>          content of the file that a run wrote for `export`, by the file's path
 //! sources.json              digests of files outside, by size and time, so that they are not read again
 //! nodes/<key>/node.json     the node as planned
 //! nodes/<key>/parts.json    parts of the key
@@ -53,7 +54,7 @@ pub enum StoreError {
     },
     /// Written by a newer tool.
     #[error(
-        "the store `{path}` has format {found}, this tool knows up to {FORMAT}: use a newer `align`"
+        "the store `{path}` was written by a newer `align`: it has format {found}, this one knows up to {FORMAT}"
     )]
     Newer {
         /// Where.
@@ -61,14 +62,30 @@ pub enum StoreError {
         /// Its format.
         found: String,
     },
+    /// Another run holds it, and means other things by the same words.
+    #[error("another run{} is at work in `{path}` by {theirs}, and this one would work by {ours}", process(*pid))]
+    Edition {
+        /// Where.
+        path: PathBuf,
+        /// Who.
+        pid: Option<u32>,
+        /// Its edition.
+        theirs: String,
+        /// Ours.
+        ours: String,
+    },
     /// Another run holds it.
-    #[error("another run{} is at work in `{path}`", pid.map(|p| format!(" (process {p})")).unwrap_or_default())]
+    #[error("another run{} is at work in `{path}`", process(*pid))]
     Busy {
         /// Where.
         path: PathBuf,
         /// Who.
         pid: Option<u32>,
     },
+}
+
+fn process(pid: Option<u32>) -> String {
+    pid.map(|p| format!(" (process {p})")).unwrap_or_default()
 }
 
 impl StoreError {
@@ -99,12 +116,19 @@ impl Store {
         let at = |e| StoreError::io(root, e);
         let format = root.join("format");
         match fs::read_to_string(&format) {
-            Ok(text) => match text.trim().parse::<u32>() {
+            // What follows the number is for people, so that a later tool may add to it.
+            Ok(text) => match text.split_whitespace().next().unwrap_or("").parse::<u32>() {
                 Ok(n) if n <= FORMAT => {}
-                _ => {
+                Ok(_) => {
                     return Err(StoreError::Newer {
                         path: root.to_path_buf(),
                         found: text.trim().to_owned(),
+                    });
+                }
+                Err(_) => {
+                    return Err(StoreError::Damaged {
+                        path: format,
+                        what: format!("found `{}`, wanted the number of its format", text.trim()),
                     });
                 }
             },
@@ -130,24 +154,31 @@ impl Store {
         self.root.join("tmp")
     }
 
-    /// Takes the lock of the one run that may be at work.
-    pub fn lock(&self) -> Result<DriverLock, StoreError> {
+    /// Takes the lock of the one run that may be at work; `edition` says by what meaning of its words it works.
+    pub fn lock(&self, edition: &str) -> Result<DriverLock, StoreError> {
         let path = self.root.join("driver.lock");
         let mut file = disk::open_lock(&path).map_err(|e| StoreError::io(&path, e))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => {
-                let pid = fs::read_to_string(&path)
-                    .ok()
-                    .and_then(|t| t.trim().parse().ok());
-                return Err(StoreError::Busy {
-                    path: self.root.clone(),
-                    pid,
+                let text = fs::read_to_string(&path).unwrap_or_default();
+                let mut lines = text.lines();
+                let pid = lines.next().and_then(|t| t.trim().parse().ok());
+                let path = self.root.clone();
+                // One that has not signed yet is asked again.
+                return Err(match lines.next() {
+                    Some(theirs) if theirs != edition => StoreError::Edition {
+                        path,
+                        pid,
+                        theirs: theirs.to_owned(),
+                        ours: edition.to_owned(),
+                    },
+                    _ => StoreError::Busy { path, pid },
                 });
             }
             Err(fs::TryLockError::Error(e)) => return Err(StoreError::io(&path, e)),
         }
-        disk::sign_lock(&mut file, &format!("{}\n", std::process::id()))
+        disk::sign_lock(&mut file, &format!("{}\n{edition}\n", std::process::id()))
             .map_err(|e| StoreError::io(&path, e))?;
         self.sweep_temporary();
         Ok(DriverLock { _file: file })
@@ -203,22 +234,35 @@ mod tests {
         let root = dir.path().join(".align");
         Store::open(&root).unwrap();
         Store::open(&root).unwrap();
-        std::fs::write(root.join("format"), "2\n").unwrap();
-        let error = Store::open(&root).unwrap_err().to_string();
-        assert!(error.contains("format 2"), "{error}");
+        std::fs::write(root.join("format"), "2 align 3.0\n").unwrap();
+        let error = Store::open(&root).unwrap_err();
+        assert!(matches!(error, StoreError::Newer { .. }), "{error}");
+        assert!(error.to_string().contains("format 2 align 3.0"), "{error}");
+        std::fs::write(root.join("format"), "1 align 0.9\n").unwrap();
+        Store::open(&root).unwrap();
+        std::fs::write(root.join("format"), "?").unwrap();
+        let error = Store::open(&root).unwrap_err();
+        assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
     }
 
     #[test]
     fn one_driver_at_a_time() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).unwrap();
-        let lock = store.lock().unwrap();
-        let error = store.lock().unwrap_err();
+        let lock = store.lock("edition 1").unwrap();
+        let error = store.lock("edition 1").unwrap_err();
         assert!(
             matches!(error, StoreError::Busy { pid: Some(p), .. } if p == std::process::id()),
             "{error}"
         );
+        let error = store.lock("edition 2").unwrap_err();
+        let text = error.to_string();
+        assert!(matches!(error, StoreError::Edition { .. }), "{text}");
+        assert!(
+            text.contains("edition 1") && text.contains("edition 2"),
+            "{text}"
+        );
         drop(lock);
-        store.lock().unwrap();
+        store.lock("edition 2").unwrap();
     }
 }

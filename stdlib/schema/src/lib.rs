@@ -11,5 +11,5 @@ mod value;
 pub use builtin::{Block, BlockKind, Builtin, DataKind, Group, Param};
 pub use read::{ArgError, FromValue, take, take_optional};
 pub use ty::{Bounds, Effect, Ty};
-pub use unit::{Dim, Quantity, UNITS, Unit, unit};
+pub use unit::{Dim, Quantity, UNITS, Unit, measure, unit};
 pub use value::{Call, Port, Ref, Value};

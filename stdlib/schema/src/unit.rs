@@ -106,6 +106,15 @@ pub fn unit(name: &str) -> Option<&'static Unit> {
     UNITS.iter().find(|u| u.name == name)
 }
 
+/// Reads a number with a unit of one dimension, as on a command line: `30min`, `1.5 h`, `8GiB`; in base units, finite and above 0.
+pub fn measure(text: &str, dim: Dim) -> Option<f64> {
+    let split = text.find(|c: char| c.is_ascii_alphabetic())?;
+    let (number, word) = text.split_at(split);
+    let number: f64 = number.trim().parse().ok()?;
+    let amount = number * unit(word.trim()).filter(|u| u.dim == dim)?.scale;
+    (amount.is_finite() && amount > 0.0).then_some(amount)
+}
+
 /// A number with its dimension, in the base unit of that dimension.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Quantity {
@@ -154,6 +163,16 @@ impl fmt::Display for Quantity {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn measures_have_a_unit_of_their_dimension() {
+        assert_eq!(measure("30min", Dim::Time), Some(1800.0));
+        assert_eq!(measure("1.5 h", Dim::Time), Some(5400.0));
+        assert_eq!(measure("2GiB", Dim::Size), Some(2_147_483_648.0));
+        for wrong in ["30", "min", "3 steps", "-2h", "", "1GiB", "0 s", "1e999 h"] {
+            assert_eq!(measure(wrong, Dim::Time), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn quantities_read_as_people_write_them() {

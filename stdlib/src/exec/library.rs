@@ -12,7 +12,7 @@ use crate::exec::cascade;
 use crate::exec::data::{self, Dataset, Pairs};
 use crate::exec::denoiser::bad_call;
 use crate::exec::drawing::Drawing;
-use crate::exec::facts::input;
+use crate::exec::facts::{EMA, MODEL, input};
 use crate::exec::judge::Judge;
 use crate::exec::learner::{call, device};
 use crate::exec::model::{Critic, Models, Planner};
@@ -104,6 +104,14 @@ impl Library for Exec {
 
     fn preflight(&self, node: &Node) -> Result<(), String> {
         data::preflight(node)
+    }
+
+    fn weights(&self) -> &'static [&'static str] {
+        &[EMA, MODEL]
+    }
+
+    fn edition(&self) -> String {
+        crate::edition()
     }
 }
 

@@ -353,7 +353,12 @@ fn values_of_params_come_from_the_command_line() {
             .iter()
             .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
             .collect();
-        check(&world, "m.align", &Options { sets, allow_unset })
+        let options = Options {
+            sets,
+            allow_unset,
+            ..Options::default()
+        };
+        check(&world, "m.align", &options)
     };
     let codes = |c: &crate::Checked| c.diagnostics.iter().map(|d| d.code).collect::<Vec<_>>();
     assert_eq!(codes(&run(&[], false)), ["A4006"]);

@@ -31,6 +31,9 @@ pub(crate) struct CheckArgs {
     /// Give a `param` of the programs a value; may be repeated.
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = super::name_value)]
     sets: Vec<(String, String)>,
+    /// Refuse a node that needs more memory than this, such as `8GiB`.
+    #[arg(long, value_name = "SIZE", value_parser = super::size)]
+    memory: Option<u64>,
     #[command(flatten)]
     fix: FixArgs,
     #[command(flatten)]
@@ -41,6 +44,7 @@ pub(crate) fn run(args: &CheckArgs) -> Exit {
     let options = Options {
         sets: args.sets.clone(),
         allow_unset: true,
+        machine: crate::machine::limited(args.memory),
     };
     let check = |desk: &Desk, main: &str| {
         let checked = align_compiler::check(desk, main, &options);

@@ -20,6 +20,7 @@ mod worker;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use align_compiler::machine::{Device, Machine};
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueHint};
 
@@ -141,6 +142,40 @@ pub(crate) struct ProgramArgs {
     pub(crate) sets: Vec<(String, String)>,
 }
 
+/// What a run may use.
+#[derive(Args, Debug)]
+pub(crate) struct MachineArgs {
+    /// Refuse a node that needs more memory than this, such as `8GiB` (default: what the machine has).
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) memory: Option<u64>,
+    /// What computes: `auto` (the best there is), `cpu`, `cuda`, `cuda:1`, `libtorch`.
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub(crate) device: Device,
+    /// Stop a run after this long, as with Ctrl-C: `30min`, `2h`; a plan warns when it is not enough.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) budget: Option<f64>,
+}
+
+impl MachineArgs {
+    /// The machine with these limits.
+    pub(crate) fn machine(&self) -> Machine {
+        crate::machine::this(self.memory, self.device)
+    }
+}
+
+/// Reads `8GiB` as bytes.
+pub(crate) fn size(text: &str) -> Result<u64, String> {
+    align_schema::measure(text, align_schema::Dim::Size)
+        .map(|bytes| bytes as u64)
+        .ok_or_else(|| format!("found `{text}`, wanted a size such as `512MiB` or `8GiB`"))
+}
+
+/// Reads `30min`, `2 h`, `90s` as seconds.
+fn duration(text: &str) -> Result<f64, String> {
+    align_schema::measure(text, align_schema::Dim::Time)
+        .ok_or_else(|| format!("found `{text}`, wanted a time such as `30min` or `2h`"))
+}
+
 /// Where results are kept.
 #[derive(Args, Debug)]
 pub(crate) struct StoreArgs {
@@ -169,6 +204,14 @@ fn name_value(text: &str) -> Result<(String, String), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_and_times_have_a_unit() {
+        assert_eq!(size("2 GiB"), Ok(2 << 30));
+        assert!(size("8").is_err() && size("8 steps").is_err());
+        assert_eq!(duration("30min"), Ok(1800.0));
+        assert!(duration("30").is_err());
+    }
 
     #[test]
     fn a_setting_has_a_name_and_a_value() {

@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
+use align_compiler::estimate::Memory;
+use align_runtime::{Saved, Timing};
 use align_runtime_api::PlanEntry;
 use clap::Args;
 use serde::Serialize;
 
-use super::{Exit, ProgramArgs, StoreArgs};
+use super::{Exit, MachineArgs, ProgramArgs, StoreArgs};
 use crate::host;
 use crate::ui::plan_table;
 use crate::ui::term::{Look, errln, fail, out};
@@ -18,6 +20,7 @@ Signs:
 Examples:
   align plan study.align
   align plan study.align --exit-code || echo 'there is work to do'
+  align plan study.align --memory 8GiB --budget 2h
   align plan study.align -o plan.json && align run plan.json";
 
 #[derive(Args, Debug)]
@@ -34,24 +37,39 @@ pub(crate) struct PlanArgs {
     /// Write the whole plan to a file that `align run` takes.
     #[arg(short = 'o', long = "output", value_name = "PLAN.json")]
     output: Option<PathBuf>,
+    /// Nodes that run at the same time, for the estimate (default: as many as the cores allow).
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    jobs: Option<u32>,
+    #[command(flatten)]
+    machine: MachineArgs,
     #[command(flatten)]
     store: StoreArgs,
 }
 
 pub(crate) fn run(args: &PlanArgs) -> Exit {
-    let planned = match host::plan(&args.program) {
+    let machine = args.machine.machine();
+    let cores = machine.cores.unwrap_or(1) as usize;
+    let jobs = args.jobs.map_or(cores, |n| n as usize);
+    let planned = match host::plan_on(&args.program, machine) {
         Ok(planned) => planned,
         Err(exit) => return exit,
     };
     let plan = &planned.plan;
-    let entries = match host::with_store(&args.store.store, |store, library| {
-        align_runtime::forecast(plan, store, library, host::NUMERIC)
-    }) {
-        Ok(entries) => entries,
-        Err(exit) => return exit,
+    let asked = host::with_store(&args.store.store, |store, library| {
+        let foreseen = host::foresee(&planned, store, args.machine.budget, jobs);
+        let wanted = foreseen.as_ref().ok().filter(|_| args.output.is_some());
+        let saved = wanted.map(|(outlook, _)| {
+            let files = planned.files.clone();
+            Saved::new(plan.clone(), files, &outlook.entries, store, library)
+        });
+        Ok((foreseen, saved))
+    });
+    let (outlook, timing, saved) = match asked {
+        Ok((Ok((outlook, timing)), saved)) => (outlook, timing, saved),
+        Ok((Err(exit), _)) | Err(exit) => return exit,
     };
-    if let Some(path) = &args.output {
-        let text = serde_json::to_string_pretty(plan).unwrap_or_default();
+    if let (Some(path), Some(saved)) = (&args.output, saved) {
+        let text = serde_json::to_string_pretty(&saved).unwrap_or_default();
         if let Err(e) = std::fs::write(path, text) {
             fail(
                 &format!(
@@ -65,10 +83,14 @@ pub(crate) fn run(args: &PlanArgs) -> Exit {
         }
         errln(&format!("wrote {}", path.display()));
     }
+    let entries = &outlook.entries;
+    let memory = align_compiler::estimate::memory(plan);
     if args.json {
-        out(&as_json(&entries));
+        out(&as_json(entries, &memory, &timing));
     } else {
-        out(&plan_table::render(plan, &entries, &Look::out()));
+        let look = Look::out();
+        out(&plan_table::render(plan, entries, &look));
+        out(&plan_table::needs(plan, entries, &memory, &timing, jobs));
     }
     if args.exit_code && entries.iter().any(|e| plan_table::works(e.action)) {
         Exit::WouldRun
@@ -81,8 +103,18 @@ pub(crate) fn run(args: &PlanArgs) -> Exit {
 #[derive(Serialize)]
 struct Document<'a> {
     version: u32,
-    nodes: &'a [PlanEntry],
+    nodes: Vec<Entry<'a>>,
     summary: Summary,
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    #[serde(flatten)]
+    entry: &'a PlanEntry,
+    /// Bytes that it needs at least; null when nothing is known.
+    memory: Option<u64>,
+    /// Seconds that its work takes at most; null when it has none, or never ran.
+    seconds: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -94,12 +126,23 @@ struct Summary {
     new: usize,
 }
 
-fn as_json(entries: &[PlanEntry]) -> String {
+fn as_json(entries: &[PlanEntry], memory: &[Memory], timing: &Timing) -> String {
     let counts = plan_table::counts(entries);
     let count = |key: &str| counts.get(key).copied().unwrap_or(0);
     let document = Document {
         version: 1,
-        nodes: entries,
+        nodes: entries
+            .iter()
+            .enumerate()
+            .map(|(i, entry)| Entry {
+                entry,
+                memory: memory
+                    .get(i)
+                    .map(|m| m.bytes() as u64)
+                    .filter(|bytes| *bytes > 0),
+                seconds: timing.nodes.get(i).copied().flatten(),
+            })
+            .collect(),
         summary: Summary {
             reuse: count("reuse"),
             resume: count("resume"),
@@ -130,7 +173,9 @@ mod tests {
             key: None,
             needs: vec![NodeId("main/pretrain".into())],
         }];
-        let document: serde_json::Value = serde_json::from_str(&as_json(&entries)).unwrap();
+        let document: serde_json::Value =
+            serde_json::from_str(&as_json(&entries, &[Memory::default()], &Timing::default()))
+                .unwrap();
         crate::ui::schema::assert_keys("plan", &document);
         assert_eq!(document["nodes"][0]["action"], "rerun");
         assert_eq!(document["summary"]["rerun"], 1);

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use align_compiler::graph;
 use align_plan::{NodeId, Plan};
 use align_runtime::{Interrupt, RunOptions, Store, report};
 use align_runtime_api::{NodeState, NodeStatus, RunEvent};
+use align_schema::{Dim, Quantity};
 use clap::Args;
 
-use super::{Exit, ProgramArgs, StoreArgs};
+use super::{Exit, MachineArgs, ProgramArgs, StoreArgs};
 use crate::host::{self, Planned};
 use crate::ui::progress::Progress;
 use crate::ui::term::{Look, Tone, errln, fail, outln};
@@ -39,9 +42,8 @@ pub(crate) struct RunArgs {
     /// Nodes that run at the same time (default: as many as the cores allow).
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     jobs: Option<u32>,
-    /// Stop after this long, as with Ctrl-C: `30min`, `2h`.
-    #[arg(long, value_name = "TIME", value_parser = duration)]
-    budget: Option<f64>,
+    #[command(flatten)]
+    machine: MachineArgs,
     /// When a node fails, go on with all that does not need it, whatever the file says.
     #[arg(long, conflicts_with = "fail_fast")]
     keep_going: bool,
@@ -63,9 +65,6 @@ pub(crate) struct RunArgs {
     /// Where the page goes (default: `report.html` in the store).
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// What computes.
-    #[arg(long, value_name = "DEVICE", default_value = "cpu", value_parser = ["cpu"])]
-    device: String,
     /// Make faults happen, for tests; see below.
     #[arg(long, value_name = "SPEC", env = "ALIGN_INJECT")]
     inject: Option<String>,
@@ -73,39 +72,24 @@ pub(crate) struct RunArgs {
     store: StoreArgs,
 }
 
-/// Reads `30min`, `2 h`, `90s` as seconds.
-fn duration(text: &str) -> Result<f64, String> {
-    let wrong = || format!("found `{text}`, wanted a time such as `30min` or `2h`");
-    let split = text
-        .find(|c: char| c.is_ascii_alphabetic())
-        .ok_or_else(wrong)?;
-    let (number, unit) = text.split_at(split);
-    let number: f64 = number.trim().parse().map_err(|_| wrong())?;
-    let unit = align_schema::unit(unit.trim())
-        .filter(|u| u.dim == align_schema::Dim::Time)
-        .ok_or_else(wrong)?;
-    let seconds = number * unit.scale;
-    if seconds.is_finite() && seconds > 0.0 {
-        Ok(seconds)
-    } else {
-        Err(wrong())
-    }
-}
-
 /// What came out of the runtime.
 struct Ended {
     statuses: Vec<NodeStatus>,
     reused: BTreeSet<NodeId>,
     interrupted: bool,
+    /// Exports that were not written.
+    unwritten: Vec<String>,
+    /// The budget of the command line ended it.
+    timed_out: bool,
 }
 
 pub(crate) fn run(args: &RunArgs) -> Exit {
     let begun = Instant::now();
-    let planned = match host::plan(&args.program) {
+    let planned = match host::plan_on(&args.program, args.machine.machine()) {
         Ok(planned) => planned,
         Err(exit) => return exit,
     };
-    let ended = match drive(args, &planned.plan) {
+    let ended = match drive(args, &planned) {
         Ok(ended) => ended,
         Err(exit) => return exit,
     };
@@ -132,7 +116,8 @@ pub(crate) fn run(args: &RunArgs) -> Exit {
 }
 
 /// Runs the plan, showing what happens.
-fn drive(args: &RunArgs, plan: &Plan) -> Result<Ended, Exit> {
+fn drive(args: &RunArgs, planned: &Planned) -> Result<Ended, Exit> {
+    let plan = &planned.plan;
     let refuse = |message: &str| {
         fail(message, None);
         Exit::Usage
@@ -142,17 +127,25 @@ fn drive(args: &RunArgs, plan: &Plan) -> Result<Ended, Exit> {
             "this `align` was built without the feature `exec`: it checks and plans, and cannot train",
         ));
     };
-    let store = Store::open(&args.store.store).map_err(|e| refuse(&e.to_string()))?;
+    let store = Store::open(&args.store.store).map_err(|e| host::refuse_store(&e))?;
+    let options = |interrupt| options(args, interrupt).map_err(|e| refuse(&e));
+    let jobs = options(Interrupt::default())?.jobs;
+    host::foresee(planned, &store, args.machine.budget, jobs)?;
     let interrupt =
         Interrupt::listen().map_err(|e| refuse(&format!("signals cannot be watched: {e}")))?;
-    if let Some(seconds) = args.budget {
-        let timer = interrupt.clone();
+    let over = Arc::new(AtomicBool::new(false));
+    if let Some(seconds) = args.machine.budget {
+        let (timer, over) = (interrupt.clone(), Arc::clone(&over));
         std::thread::spawn(move || {
-            std::thread::sleep(Duration::from_secs_f64(seconds));
-            timer.raise();
+            // A time beyond what a clock counts is no limit.
+            if let Ok(pause) = Duration::try_from_secs_f64(seconds) {
+                std::thread::sleep(pause);
+                over.store(true, Ordering::Relaxed);
+                timer.raise();
+            }
         });
     }
-    let options = options(args, interrupt).map_err(|e| refuse(&e))?;
+    let options = options(interrupt)?;
     let mut progress = Progress::new(plan.lanes.len() > 1, plan.nodes.iter().map(|n| &n.id));
     let mut reused = BTreeSet::new();
     let mut on_event = |event: RunEvent| {
@@ -171,7 +164,10 @@ fn drive(args: &RunArgs, plan: &Plan) -> Result<Ended, Exit> {
     };
     let outcome = align_runtime::run(plan, &store, library, &options, &mut on_event);
     progress.close();
-    let outcome = outcome.map_err(|e| refuse(&e.to_string()))?;
+    let outcome = outcome.map_err(|e| match e {
+        align_runtime::RunError::Store(e) => host::refuse_store(&e),
+        e => refuse(&e.to_string()),
+    })?;
     // After an interrupt the store knows more than the driver, which stopped asking.
     let statuses = if outcome.interrupted {
         align_runtime::status(plan, &store, library, host::NUMERIC).unwrap_or(outcome.nodes)
@@ -182,6 +178,8 @@ fn drive(args: &RunArgs, plan: &Plan) -> Result<Ended, Exit> {
         statuses,
         reused,
         interrupted: outcome.interrupted,
+        unwritten: outcome.unwritten,
+        timed_out: over.load(Ordering::Relaxed),
     })
 }
 
@@ -194,7 +192,7 @@ fn options(args: &RunArgs, interrupt: Interrupt) -> Result<RunOptions, String> {
         fail_fast: args.fail_fast,
         interrupt,
         numeric: host::NUMERIC.to_owned(),
-        device: args.device.clone(),
+        device: args.machine.machine().chosen().to_string(),
         ..RunOptions::default()
     };
     if let Some(jobs) = args.jobs {
@@ -213,8 +211,20 @@ fn verdict(args: &RunArgs, ended: &Ended, claims: &[report::Claim]) -> Exit {
         .filter(|s| s.state == NodeState::Failed)
         .collect();
     let partial = !args.only.is_empty() || !args.until.is_empty();
+    for why in &ended.unwritten {
+        fail(why, None);
+    }
     if ended.interrupted {
-        errln("interrupted: checkpoints are written, the same command goes on from them");
+        let why = match args.machine.budget {
+            Some(seconds) if ended.timed_out => {
+                let limit = Quantity::new(seconds, Dim::Time);
+                format!("the budget of {limit} is used up")
+            }
+            _ => "interrupted".to_owned(),
+        };
+        errln(&format!(
+            "{why}: checkpoints are written, the same command goes on from them"
+        ));
         Exit::Interrupted
     } else if !failed.is_empty() {
         for status in failed {
@@ -225,6 +235,8 @@ fn verdict(args: &RunArgs, ended: &Ended, claims: &[report::Claim]) -> Exit {
             fail(&format!("`{}` failed: {note}", status.id), None);
         }
         Exit::NodeFailed
+    } else if !ended.unwritten.is_empty() {
+        Exit::Usage
     } else if claims
         .iter()
         .any(|c| c.met == Some(false) || (c.met.is_none() && !partial))
@@ -284,7 +296,10 @@ fn write_page(
     let facts = [
         ("align".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
         ("edition".to_owned(), plan.edition.to_string()),
-        ("device".to_owned(), args.device.clone()),
+        (
+            "device".to_owned(),
+            args.machine.machine().chosen().to_string(),
+        ),
         (
             "system".to_owned(),
             format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
@@ -371,15 +386,6 @@ fn civil(mut days: u64) -> (u64, u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_have_a_unit() {
-        assert_eq!(duration("30min"), Ok(1800.0));
-        assert_eq!(duration("1.5 h"), Ok(5400.0));
-        for wrong in ["30", "min", "3 steps", "-2h", ""] {
-            assert!(duration(wrong).is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn days_are_those_of_the_calendar() {

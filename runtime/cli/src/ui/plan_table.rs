@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use align_compiler::estimate::Memory;
 use align_plan::{NodeId, NodeKind, Plan};
+use align_runtime::Timing;
 use align_runtime_api::{PlanAction, PlanEntry};
 
 use super::term::{Look, Tone};
@@ -122,6 +124,60 @@ pub(crate) fn render(plan: &Plan, entries: &[PlanEntry], look: &Look) -> String 
     out.push_str(&look.paint(Tone::Bold, &summary(entries)));
     out.push('\n');
     out
+}
+
+/// What the work needs: the largest node's memory, and the time as far as it is known.  Empty when there is no work.
+pub(crate) fn needs(
+    plan: &Plan,
+    entries: &[PlanEntry],
+    memory: &[Memory],
+    timing: &Timing,
+    jobs: usize,
+) -> String {
+    let mut out = String::new();
+    let work = plan.nodes.iter().zip(memory).zip(entries);
+    let largest = work
+        .filter(|((_, m), e)| works(e.action) && m.bytes() > 0.0)
+        .max_by(|a, b| a.0.1.bytes().total_cmp(&b.0.1.bytes()));
+    if let Some(((node, memory), _)) = largest {
+        let bytes = align_compiler::estimate::bytes(memory.bytes());
+        out.push_str(&format!("memory: at least {bytes}, for {}\n", node.name));
+    }
+    if timing.known > 0 {
+        let workers = if jobs == 1 {
+            "1 worker".to_owned()
+        } else {
+            format!("{jobs} workers")
+        };
+        let more = match timing.unknown {
+            0 => String::new(),
+            1 => ", and 1 node that never ran".to_owned(),
+            n => format!(", and {n} nodes that never ran"),
+        };
+        out.push_str(&format!(
+            "time: up to {} with {workers}{more}\n",
+            time(timing.seconds)
+        ));
+    }
+    out
+}
+
+/// Seconds for people, to two digits or so: `40 s`, `12 min`, `3 h 20 min`.
+pub(crate) fn time(seconds: f64) -> String {
+    let whole = |n: f64| n.round() as u64;
+    if seconds < 10.0 {
+        return format!("{} s", (seconds * 10.0).ceil() / 10.0);
+    }
+    if seconds < 100.0 {
+        return format!("{} s", whole(seconds));
+    }
+    let minutes = whole(seconds / 60.0);
+    match (minutes / 60, minutes % 60) {
+        (0, m) => format!("{m} min"),
+        (h, 0) => format!("{h} h"),
+        (h, m) if h < 100 => format!("{h} h {m} min"),
+        (h, _) => format!("{h} h"),
+    }
 }
 
 fn wrap(text: &str, width: usize) -> Vec<String> {

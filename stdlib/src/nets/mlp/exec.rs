@@ -2,12 +2,9 @@
 
 use burn::prelude::*;
 
-use super::Mlp;
+use super::{Mlp, TIME};
 use crate::exec::layers::{Linear, Params, mish, time_features};
 use crate::exec::weights::Arch;
-
-/// Size of the time embedding.
-const TIME: usize = 16;
 
 /// The shape of a diffusion policy; weights are handed in.
 #[derive(Clone, Debug)]

@@ -5,6 +5,8 @@ pub mod exec;
 
 use align_schema::{Bounds, Ty, builtin};
 
+use super::Size;
+
 builtin! {
     /// A multilayer perceptron: a diffusion policy over chunks of actions.
     ///
@@ -20,5 +22,25 @@ builtin! {
         width: usize = Ty::Int, default "256", bounds Bounds::closed(4.0, 4096.0);
         /// Hidden layers.
         depth: usize = Ty::Int, default "3", bounds Bounds::closed(1.0, 16.0);
+    }
+}
+
+/// Size of the time embedding.
+const TIME: usize = 16;
+
+impl Mlp {
+    /// How large it is when it denoises `sample` numbers given `observation` numbers: its embedding, `depth` hidden layers and the last one.
+    pub fn size(&self, sample: f64, observation: f64) -> Size {
+        let (time, width) = (TIME as f64, self.width as f64);
+        let mut size = Size::default();
+        size.linear(time, 2.0 * time);
+        size.linear(2.0 * time, time);
+        let mut inputs = sample + time + observation;
+        for _ in 0..self.depth {
+            size.linear(inputs, width);
+            inputs = width;
+        }
+        size.linear(inputs, sample);
+        size
     }
 }

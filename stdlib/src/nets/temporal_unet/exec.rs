@@ -2,15 +2,12 @@
 
 use burn::prelude::*;
 
-use super::TemporalUnet;
+use super::{KERNEL, TemporalUnet};
 use crate::exec::layers::{Conv, GroupNorm, Linear, Params, Up, mish, time_features};
 use crate::exec::weights::Arch;
 
 /// Groups of every normalisation.
 const GROUPS: usize = 8;
-/// Kernel of the convolutions in a block.
-const KERNEL: usize = 5;
-
 /// Convolution, group norm, mish.
 #[derive(Clone, Debug)]
 struct Block {

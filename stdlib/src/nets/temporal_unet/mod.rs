@@ -5,6 +5,8 @@ pub mod exec;
 
 use align_schema::{Bounds, Ty, builtin};
 
+use super::Size;
+
 builtin! {
     /// A one-dimensional U-Net along the time of a plan: a planner.
     ///
@@ -20,5 +22,61 @@ builtin! {
         width: usize = Ty::Int, default "32", bounds Bounds::closed(8.0, 1024.0);
         /// Factor on the width at each level.
         mults: Vec<usize> = Ty::List(&Ty::Int), default "[1, 2, 4]";
+    }
+}
+
+/// Kernel of the convolutions in a block.
+const KERNEL: usize = 5;
+
+impl TemporalUnet {
+    /// How large it is for plans of `horizon` points of `channels` numbers: the time embedding, the levels down, the middle, the levels
+    /// up, and the last block.
+    pub fn size(&self, channels: f64, horizon: f64) -> Size {
+        let width = self.width as f64;
+        let mut size = Size::default();
+        let widths: Vec<f64> = std::iter::once(channels)
+            .chain(self.mults.iter().map(|m| *m as f64 * width))
+            .collect();
+        size.linear(width, 4.0 * width);
+        size.linear(4.0 * width, width);
+        let mut length = horizon;
+        let levels = self.mults.len();
+        for (i, pair) in widths.windows(2).enumerate() {
+            residual(&mut size, pair[0], pair[1], width, length);
+            residual(&mut size, pair[1], pair[1], width, length);
+            if i + 1 < levels {
+                length /= 2.0;
+                size.conv(pair[1], pair[1], 3.0, length);
+            }
+        }
+        let deep = widths.last().copied().unwrap_or(channels);
+        residual(&mut size, deep, deep, width, length);
+        residual(&mut size, deep, deep, width, length);
+        for pair in widths.windows(2).skip(1).rev() {
+            residual(&mut size, 2.0 * pair[1], pair[0], width, length);
+            residual(&mut size, pair[0], pair[0], width, length);
+            length *= 2.0;
+            size.conv(pair[0], pair[0], 4.0, length);
+        }
+        let first = widths.get(1).copied().unwrap_or(channels);
+        block(&mut size, first, width, length);
+        size.conv(width, channels, 1.0, length);
+        size
+    }
+}
+
+/// Convolution and group norm.
+fn block(size: &mut Size, inputs: f64, outputs: f64, length: f64) {
+    size.conv(inputs, outputs, KERNEL as f64, length);
+    size.norm(outputs);
+}
+
+/// Two blocks with the time added between, beside a straight path where the channels differ.
+fn residual(size: &mut Size, inputs: f64, outputs: f64, time: f64, length: f64) {
+    block(size, inputs, outputs, length);
+    block(size, outputs, outputs, length);
+    size.added(time, outputs);
+    if (inputs - outputs).abs() > 0.0 {
+        size.added(inputs, outputs);
     }
 }

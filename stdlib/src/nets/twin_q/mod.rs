@@ -5,6 +5,8 @@ pub mod exec;
 
 use align_schema::{Bounds, Ty, builtin};
 
+use super::Size;
+
 builtin! {
     /// A critic: two action-value networks and a state-value network.
     ///
@@ -20,5 +22,22 @@ builtin! {
         width: usize = Ty::Int, default "256", bounds Bounds::closed(4.0, 4096.0);
         /// Hidden layers.
         depth: usize = Ty::Int, default "2", bounds Bounds::closed(1.0, 16.0);
+    }
+}
+
+impl TwinQ {
+    /// How large it is for these widths: two towers over observation and action, one over the observation.
+    pub fn size(&self, observation: f64, action: f64) -> Size {
+        let width = self.width as f64;
+        let mut size = Size::default();
+        for inputs in [observation + action, observation + action, observation] {
+            let mut inputs = inputs;
+            for _ in 0..self.depth {
+                size.linear(inputs, width);
+                inputs = width;
+            }
+            size.linear(inputs, 1.0);
+        }
+        size
     }
 }

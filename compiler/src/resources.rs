@@ -1,0 +1,190 @@
+//! Does the plan fit the machine that it is to run on?  Memory, cores, device.
+//!
+//! Must not change the plan: a machine is in no key.
+
+use align_grammar::ast::Span;
+use align_plan::{Node, Place, Plan};
+
+use crate::diag::{Diagnostic, FileId, Sources};
+use crate::estimate::{self, Memory, bytes, count};
+use crate::hir::{Def, Kind, Program};
+use crate::machine::{Device, Limit, Machine};
+
+/// A8003: the device that was asked for is not there.
+pub fn device(sources: &mut Sources, machine: &Machine) -> Option<Diagnostic> {
+    let wanted = machine.device;
+    if wanted == Device::Auto || machine.devices.is_empty() || machine.devices.contains(&wanted) {
+        return None;
+    }
+    let there: Vec<String> = machine.devices.iter().map(ToString::to_string).collect();
+    let there: Vec<&str> = there.iter().map(String::as_str).collect();
+    let text = wanted.to_string();
+    let file = sources.add("--device", text.clone());
+    let help = match wanted {
+        Device::Cuda(_) if machine.devices.iter().any(|d| matches!(d, Device::Cuda(_))) => {
+            "cards are counted from 0; `auto` takes the first one"
+        }
+        Device::Cuda(_) | Device::Libtorch => {
+            "take `--device cpu`, or a build of `align` that has libtorch (this one has its own kernels only)"
+        }
+        Device::Auto | Device::Cpu => "take `--device auto`, which is the best one there is",
+    };
+    Some(
+        Diagnostic::error(
+            "A8003",
+            file,
+            Span::new(0, text.len()),
+            format!("there is no device `{text}`"),
+        )
+        .with_label(format!("there is {}", crate::suggest::all_of(&there)))
+        .with_help(help),
+    )
+}
+
+/// A8004: more lanes at a time than cores.
+pub fn parallel(given: &[(u64, FileId, Span)], machine: &Machine) -> Vec<Diagnostic> {
+    let Some(cores) = machine.cores else {
+        return Vec::new();
+    };
+    let above = given.iter().filter(|(lanes, ..)| *lanes > cores);
+    above
+        .map(|(lanes, file, span)| {
+            Diagnostic::warning(
+                "A8004",
+                *file,
+                *span,
+                format!(
+                    "{lanes} lanes at a time, and there are {}",
+                    cores_text(cores)
+                ),
+            )
+            .with_label("lanes share cores, and none is done sooner")
+            .with_help(format!(
+                "lower it to {cores}, or leave it out: as many run as there are cores"
+            ))
+        })
+        .collect()
+}
+
+fn cores_text(cores: u64) -> String {
+    if cores == 1 {
+        "1 core".to_owned()
+    } else {
+        format!("{cores} cores")
+    }
+}
+
+/// A8001: a node that needs more memory than it may have, said once for each definition, of the lane that needs most.
+pub fn memory(
+    plan: &Plan,
+    program: &Program,
+    sources: &Sources,
+    machine: &Machine,
+) -> Vec<Diagnostic> {
+    let Some(limit) = machine.memory else {
+        return Vec::new();
+    };
+    let mut worst: Vec<(&Node, Memory)> = Vec::new();
+    for (node, need) in plan.nodes.iter().zip(estimate::memory(plan)) {
+        if need.bytes() <= limit.amount as f64 {
+            continue;
+        }
+        match worst.iter_mut().find(|(w, _)| w.place == node.place) {
+            Some(old) if old.1.bytes() < need.bytes() => *old = (node, need),
+            Some(_) => {}
+            None => worst.push((node, need)),
+        }
+    }
+    worst
+        .into_iter()
+        .map(|(node, need)| too_large(node, need, program, sources, limit))
+        .collect()
+}
+
+fn too_large(
+    node: &Node,
+    need: Memory,
+    program: &Program,
+    sources: &Sources,
+    limit: Limit,
+) -> Diagnostic {
+    let (file, span) = find(&node.place, program, sources, |def| {
+        def.name.text == node.name
+    });
+    let most = bytes(limit.amount as f64);
+    let limit_text = if limit.given {
+        format!("the limit is {most}")
+    } else {
+        format!("this machine has {most}")
+    };
+    let mut out = Diagnostic::error(
+        "A8001",
+        file,
+        span,
+        format!(
+            "`{}` needs at least {} of memory, and {limit_text}",
+            node.name,
+            bytes(need.bytes())
+        ),
+    )
+    .with_label(parts(need).join(", "));
+    if let Some(field) = node.fields.get("model") {
+        let (file, span) = find(&field.place, program, sources, |def| {
+            matches!(def.kind, Kind::Model(_))
+        });
+        out = out.with_place(file, span, format!("{} weights", count(need.parameters)));
+    }
+    let largest = [need.weights, need.others, need.data, need.batch]
+        .into_iter()
+        .fold(0.0, f64::max);
+    let way = if largest <= need.batch {
+        "lower `batch`"
+    } else if largest <= need.data {
+        "make fewer episodes or pairs"
+    } else {
+        "make the network smaller"
+    };
+    out.with_help(if limit.given {
+        format!("{way}, or raise `--memory`")
+    } else {
+        format!("{way}, or run it on a larger machine (`--memory SIZE` sets the limit)")
+    })
+}
+
+/// What the memory is for.
+fn parts(need: Memory) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut push = |amount: f64, what: String| {
+        if amount > 0.0 {
+            out.push(format!("{} {what}", bytes(amount)));
+        }
+    };
+    push(
+        need.weights,
+        "for weights, gradient, moments and moving average".to_owned(),
+    );
+    push(need.others, "for other checkpoints".to_owned());
+    push(need.data, "of data".to_owned());
+    push(need.batch, "for a batch".to_owned());
+    out
+}
+
+/// The name of a definition, by the place that a plan has of it.
+fn find(
+    place: &Place,
+    program: &Program,
+    sources: &Sources,
+    meant: impl Fn(&Def) -> bool,
+) -> (FileId, Span) {
+    let file = sources.find(&place.file).unwrap_or_default();
+    let here = |def: &Def| {
+        def.at.file == file
+            && meant(def)
+            && sources.places(file, def.name.span).0.line == place.line
+    };
+    let found = program.iter().find(|(_, def)| here(def));
+    (
+        file,
+        found.map_or_else(Span::default, |(_, def)| def.name.span),
+    )
+}

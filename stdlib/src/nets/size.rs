@@ -1,0 +1,36 @@
+//! How large is a network?  Counts of its weights and of what a forward pass keeps, from its arguments alone.
+//!
+//! The same layers as in `exec::layers`, without a tensor; the tests hold both to the same counts.
+
+/// How large a network is.  Counts are floating-point numbers, so that no argument of a program can overflow them.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Size {
+    /// Numbers in all of its weights.
+    pub parameters: f64,
+    /// Numbers that the layers put out for one sample, each of which training keeps until its gradient is known.
+    pub activations: f64,
+}
+
+impl Size {
+    /// A linear layer; it puts out `cols` numbers.
+    pub(super) fn linear(&mut self, rows: f64, cols: f64) {
+        self.parameters += rows * cols + cols;
+        self.activations += cols;
+    }
+
+    /// A convolution that puts out `length` points.
+    pub(super) fn conv(&mut self, inputs: f64, outputs: f64, kernel: f64, length: f64) {
+        self.parameters += kernel * inputs * outputs + outputs;
+        self.activations += length * outputs;
+    }
+
+    /// A scale and a shift of each channel.
+    pub(super) fn norm(&mut self, channels: f64) {
+        self.parameters += 2.0 * channels;
+    }
+
+    /// Weights whose output need not be kept: it is only added to another.
+    pub(super) fn added(&mut self, rows: f64, cols: f64) {
+        self.parameters += rows * cols + cols;
+    }
+}
