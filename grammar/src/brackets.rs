@@ -27,6 +27,8 @@ pub struct Prepared<'a> {
     pub bad_numbers: Vec<Span>,
     /// First bytes of the brackets that the end of the file leaves open.
     pub unclosed: Vec<usize>,
+    /// What was replaced, in the user's text; an empty span where something was put in.
+    pub repaired: Vec<Span>,
 }
 
 /// What the scan finds.
@@ -93,9 +95,12 @@ pub fn prepare<'a>(source: &'a str, tokens: &[Token]) -> Prepared<'a> {
         errors: scan.errors,
         bad_numbers: scan.bad_numbers,
         unclosed: scan.unclosed,
+        repaired: Vec::new(),
     };
     if !scan.edits.is_empty() {
         scan.edits.sort_by_key(|e| e.start);
+        let spans = scan.edits.iter().map(|e| Span::new(e.start, e.end));
+        prepared.repaired.extend(spans);
         let (text, map) = Map::repair(source, &scan.edits);
         prepared.text = Cow::Owned(text);
         prepared.map = map;
@@ -292,6 +297,8 @@ fn cut_too_deep(prepared: &mut Prepared<'_>) {
         }
     }
     if !cuts.is_empty() {
+        let spans = cuts.iter().map(|c| prepared.map.span(c.start, c.end));
+        prepared.repaired.extend(spans);
         let (text, map) = Map::repair(&prepared.text, &cuts);
         prepared.map = map.within(0, &prepared.map);
         prepared.text = Cow::Owned(text);

@@ -24,7 +24,9 @@ mod tree;
 mod words;
 
 use ast::{File, Span, SyntaxError};
-pub use lossless::{Align, SyntaxKind, SyntaxNode, SyntaxToken, tree};
+pub use lossless::{
+    Align, SyntaxElement, SyntaxEvent, SyntaxKind, SyntaxNode, SyntaxToken, tree, tree_with_repairs,
+};
 
 /// The edition of the language that this tool knows.
 pub const EDITION: u32 = 1;

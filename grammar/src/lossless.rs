@@ -4,6 +4,7 @@
 
 use rowan::{GreenNodeBuilder, Language};
 
+use crate::ast::Span;
 use crate::brackets;
 use crate::lex::{self, Kind, Token};
 use crate::map::Map;
@@ -159,8 +160,19 @@ pub type SyntaxNode = rowan::SyntaxNode<Align>;
 /// A token of the lossless tree.
 pub type SyntaxToken = rowan::SyntaxToken<Align>;
 
+/// A node or a token of the lossless tree.
+pub type SyntaxElement = rowan::SyntaxElement<Align>;
+
+/// A step of a walk over the lossless tree.
+pub type SyntaxEvent = rowan::WalkEvent<SyntaxElement>;
+
 /// The lossless tree of a text.  Never fails; `tree(text).text() == text`.
 pub fn tree(text: &str) -> SyntaxNode {
+    tree_with_repairs(text).0
+}
+
+/// The lossless tree, and the places where it is a guess: brackets that do not match, texts that do not end, numbers that are none.
+pub fn tree_with_repairs(text: &str) -> (SyntaxNode, Vec<Span>) {
     let tokens = lex::lex(text);
     let prepared = brackets::prepare(text, &tokens);
     let mut builder = Builder {
@@ -178,7 +190,8 @@ pub fn tree(text: &str) -> SyntaxNode {
     }
     builder.until(text.len());
     builder.green.finish_node();
-    SyntaxNode::new_root(builder.green.finish())
+    let root = SyntaxNode::new_root(builder.green.finish());
+    (root, prepared.repaired)
 }
 
 fn raw(kind: SyntaxKind) -> rowan::SyntaxKind {

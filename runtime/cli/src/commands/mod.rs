@@ -5,6 +5,7 @@ mod check;
 mod completions;
 mod doc;
 mod explain;
+mod fmt;
 mod graph;
 mod man;
 mod new;
@@ -66,6 +67,8 @@ pub(crate) enum Command {
     Run(run::RunArgs),
     /// Find every mistake of a program, without running anything.
     Check(check::CheckArgs),
+    /// Lay programs out in the one style; comments stay, and nothing changes its meaning.
+    Fmt(fmt::FmtArgs),
     /// Show what a run would do, and why.
     Plan(plan::PlanArgs),
     /// Show part by part why a node runs again, or why it does not.
@@ -96,6 +99,7 @@ pub(crate) fn run(command: Command) -> Exit {
     match command {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Fmt(args) => fmt::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Why(args) => why::run(&args),
         Command::Status(args) => status::run(&args),
