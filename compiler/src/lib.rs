@@ -10,6 +10,7 @@ pub mod estimate;
 pub mod fmt;
 pub mod graph;
 pub mod language;
+pub mod lint;
 pub mod machine;
 
 mod check;

