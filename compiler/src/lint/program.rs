@@ -104,7 +104,7 @@ impl<'a> Program<'a> {
     /// Every sweep.
     pub fn sweeps(&self) -> impl Iterator<Item = &'a Block> {
         self.items().filter_map(|(_, item)| match &item.kind {
-            ItemKind::Sweep(block) => Some(block),
+            ItemKind::Sweep(block) => Some(&**block),
             _ => None,
         })
     }
@@ -112,7 +112,7 @@ impl<'a> Program<'a> {
     /// Every report.
     pub fn reports(&self) -> impl Iterator<Item = &'a Block> {
         self.items().filter_map(|(_, item)| match &item.kind {
-            ItemKind::Report(block) => Some(block),
+            ItemKind::Report(block) => Some(&**block),
             _ => None,
         })
     }
@@ -190,8 +190,6 @@ pub struct Called<'a> {
     pub name: &'a str,
     /// The arguments.
     pub args: &'a [Arg],
-    /// Of the whole.
-    pub span: Span,
 }
 
 impl<'a> Called<'a> {
@@ -215,7 +213,6 @@ pub fn call(expr: &Expr) -> Option<Called<'_>> {
     Some(Called {
         name: &name.text,
         args,
-        span: expr.span,
     })
 }
 

@@ -14,7 +14,7 @@ pub fn find(program: &Program<'_>, out: &mut Vec<Diagnostic>) {
     let datasets: Vec<&Block> = program
         .items()
         .filter_map(|(_, item)| match &item.kind {
-            ItemKind::Dataset(block) => Some(block),
+            ItemKind::Dataset(block) => Some(&**block),
             _ => None,
         })
         .collect();
