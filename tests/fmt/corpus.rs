@@ -9,8 +9,12 @@ use align_tests::pinned::diff;
 use align_tests::{TextFile, root, text_files};
 use libtest_mimic::Trial;
 
-/// Programs whose form is their subject.
-const FREE: [&str; 2] = ["tests/corpus/everything.align", "editors/"];
+/// Programs whose form is their subject, or whose lines transcripts name.
+const FREE: [&str; 3] = [
+    "tests/corpus/everything.align",
+    "tests/cli/files/",
+    "editors/",
+];
 
 /// Mutations of each program.
 const MUTATIONS: u32 = 150;
@@ -182,7 +186,9 @@ fn mutated(file: &TextFile) -> Result<(), String> {
             let at = dice.below(words.len());
             let other = words[dice.below(words.len())];
             match dice.below(7) {
-                0 => drop(words.remove(at)),
+                0 => {
+                    words.remove(at);
+                }
                 1 => words.insert(at, other),
                 2 => words[at] = other,
                 3 => words[at] = "\n",

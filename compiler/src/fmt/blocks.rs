@@ -272,7 +272,9 @@ fn blocks_closed(node: &SyntaxNode) -> bool {
             )
         })
         .all(|block| {
-            let tokens = block.children_with_tokens().filter_map(|e| e.into_token());
+            let tokens = block
+                .children_with_tokens()
+                .filter_map(SyntaxElement::into_token);
             let braces = tokens.filter(|t| matches!(t.text(), "{" | "}")).count();
             braces == 2
         })
@@ -304,7 +306,9 @@ fn start_of(element: &SyntaxElement) -> usize {
 /// The name that `=` or `=>` follows.
 fn column(unit: &SyntaxNode) -> Option<(SyntaxKind, usize)> {
     if unit.kind() == SyntaxKind::Arm {
-        let tokens = unit.children_with_tokens().filter_map(|e| e.into_token());
+        let tokens = unit
+            .children_with_tokens()
+            .filter_map(SyntaxElement::into_token);
         let mut words = tokens.filter(|t| t.kind() == SyntaxKind::Word);
         return words.next().map(|t| (SyntaxKind::Arm, t.text().len()));
     }

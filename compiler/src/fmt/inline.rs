@@ -422,7 +422,9 @@ fn is_comma(element: Option<&&SyntaxElement>) -> bool {
 
 /// The operator of an infix node.
 fn operator(node: &SyntaxNode) -> Option<String> {
-    let tokens = node.children_with_tokens().filter_map(|e| e.into_token());
+    let tokens = node
+        .children_with_tokens()
+        .filter_map(SyntaxElement::into_token);
     let mut words = tokens.filter(|t| is_word(t.kind()));
     words.next().map(|t| t.text().to_owned())
 }

@@ -9,7 +9,7 @@ use crate::diag::Diagnostic;
 pub fn find(program: &Program<'_>, out: &mut Vec<Diagnostic>) {
     let swept: Vec<String> = program
         .sweeps()
-        .filter_map(|s| s.of.as_ref().map(|of| of.text()))
+        .filter_map(|s| s.of.as_ref().map(align_grammar::ast::Path::text))
         .collect();
     for stage in program.stages() {
         let inside = stage.pipeline.is_some_and(|p| swept.contains(&p.name.text));
