@@ -69,6 +69,7 @@ pub(crate) fn run(args: &LintArgs) -> Exit {
     let options = Options {
         sets: args.sets.clone(),
         allow_unset: true,
+        ..Options::default()
     };
     let choice = Choice {
         only: args.only.clone(),
