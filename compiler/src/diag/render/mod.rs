@@ -27,8 +27,8 @@ pub use short::{short, summary};
 pub use statistics::{statistics, statistics_json};
 pub use text::text;
 
-use crate::codes;
 use crate::diag::{Diagnostic, Severity};
+use crate::{codes, lint};
 
 /// How many diagnostics are shown to people before the rest is only counted.
 pub const SHOWN: usize = 50;
@@ -67,11 +67,19 @@ fn rule(d: &Diagnostic) -> Rule {
             severity: code.severity,
             page: codes::explain(code.code).unwrap_or_default(),
         },
-        None => Rule {
-            title: d.code.to_owned(),
-            group: "style".to_owned(),
-            severity: d.severity,
-            page: format!("# {}\n", d.code),
+        None => match lint::rule(d.code) {
+            Some(rule) => Rule {
+                title: rule.summary.to_owned(),
+                group: "lint".to_owned(),
+                severity: rule.level,
+                page: rule.explain(),
+            },
+            None => Rule {
+                title: d.code.to_owned(),
+                group: "lint".to_owned(),
+                severity: d.severity,
+                page: format!("# {}\n", d.code),
+            },
         },
     }
 }

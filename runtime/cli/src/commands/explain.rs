@@ -83,6 +83,22 @@ pub(crate) fn run(args: &ExplainArgs) -> Exit {
         }
         return Exit::Fine;
     }
+    if let Some(rule) = align_compiler::lint::rule(wanted) {
+        match args.format {
+            Format::Text => out(&markdown::render(&rule.explain(), &look)),
+            Format::Markdown => out(&rule.explain()),
+            Format::Json => write(&Entry {
+                code: rule.name,
+                severity: rule.level.word(),
+                group: "lint",
+                title: rule.summary,
+                reported: true,
+                markdown: rule.explain(),
+                examples: Vec::new(),
+            }),
+        }
+        return Exit::Fine;
+    }
     let help = match near(wanted) {
         Some(best) => format!(
             "did you mean `{}` ({})? `align explain` lists all",

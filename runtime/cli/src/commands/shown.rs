@@ -3,9 +3,9 @@
 use std::io::Read;
 use std::path::PathBuf;
 
-use align_compiler::codes;
 use align_compiler::diag::render;
 use align_compiler::diag::{Diagnostic, Findings, Severity, Sources};
+use align_compiler::{codes, lint};
 use clap::{Args, ValueEnum};
 
 use super::Exit;
@@ -26,7 +26,7 @@ pub(crate) struct OutputArgs {
     /// How findings are written; without it `full`, or `text` where `NO_GRAPHICS` is set.
     #[arg(long, value_enum, env = "ALIGN_FORMAT")]
     format: Option<Format>,
-    /// Make errors of `warnings`, or of one code such as `A1011`; may be repeated.
+    /// Make errors of `warnings`, or of one code (`A1011`) or rule of `align lint`; may be repeated.
     #[arg(long, value_name = "WHAT", value_delimiter = ',', value_parser = denied)]
     deny: Vec<String>,
     /// Leave out the findings that this file holds; what it holds and is no longer found is reported.
@@ -78,6 +78,9 @@ fn denied(text: &str) -> Result<String, String> {
     }
     if let Some(code) = codes::find(text) {
         return Ok(code.code.to_owned());
+    }
+    if let Some(rule) = lint::rule(text) {
+        return Ok(rule.name.to_owned());
     }
     let near = super::explain::near(text).map_or_else(String::new, |code| {
         format!("; did you mean `{}` ({})?", code.code, code.title)
