@@ -84,10 +84,9 @@ impl Driver<'_> {
     /// The weights of a checkpoint that act.
     fn weights(&self, output: Option<&Output>) -> Result<Digest, String> {
         let files = output.map(|o| &o.files);
-        let names = self.library.weights().iter();
+        let mut names = self.library.weights().iter();
         names
-            .filter_map(|name| files?.get(*name))
-            .next()
+            .find_map(|name| files?.get(*name))
             .cloned()
             .ok_or_else(|| "its checkpoint has no weights".to_owned())
     }

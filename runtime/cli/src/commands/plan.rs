@@ -110,7 +110,7 @@ struct Document<'a> {
 #[derive(Serialize)]
 struct Entry<'a> {
     #[serde(flatten)]
-    entry: &'a PlanEntry,
+    planned: &'a PlanEntry,
     /// Bytes that it needs at least; null when nothing is known.
     memory: Option<u64>,
     /// Seconds that its work takes at most; null when it has none, or never ran.
@@ -134,8 +134,8 @@ fn as_json(entries: &[PlanEntry], memory: &[Memory], timing: &Timing) -> String 
         nodes: entries
             .iter()
             .enumerate()
-            .map(|(i, entry)| Entry {
-                entry,
+            .map(|(i, planned)| Entry {
+                planned,
                 memory: memory
                     .get(i)
                     .map(|m| m.bytes() as u64)
