@@ -50,6 +50,7 @@ impl Files {
             sets: self.sets.clone(),
             allow_unset: true,
             machine,
+            ..Options::default()
         };
         check(&Memory(self.list.iter().cloned().collect()), main, &options)
     }

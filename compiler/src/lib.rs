@@ -34,7 +34,7 @@ pub trait World {
 }
 
 /// How a program is checked.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// `--set name=value`: values of `param`s of the main file, in the language's own literals; a text needs no quotes.
     pub sets: Vec<(String, String)>,
@@ -42,6 +42,19 @@ pub struct Options {
     pub allow_unset: bool,
     /// What it is to run on.
     pub machine: Machine,
+    /// How many lanes a sweep may have.
+    pub max_lanes: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            sets: Vec::new(),
+            allow_unset: false,
+            machine: Machine::default(),
+            max_lanes: 10_000,
+        }
+    }
 }
 
 /// A checked program.

@@ -89,6 +89,7 @@ impl Checker<'_> {
             task,
             metrics,
             from: None,
+            learned: Rc::clone(&first.learned),
         }))
     }
 

@@ -39,12 +39,21 @@ impl Checker<'_> {
         let given = self.fields(def.at, schema, &owner, &block.body, "", &mut edges);
         let good = self.origin_fields(def, &owner, &origin, &given);
         let pairs = given.contains_key("prefer");
+        let (from, sampled) = match &origin {
+            Origin::Data(data) => (Some(Rc::clone(data)), false),
+            Origin::Model(data) => (data.clone(), true),
+            _ => (None, false),
+        };
+        let mut good = good & self.ranks(def.at.file, &given, from.as_deref(), sampled);
         let skip: Vec<&str> = match origin {
             Origin::Source => vec![],
             _ => INHERITED.to_vec(),
         };
         let fields = self.complete(def.at, schema, &owner, def.name.span, &given, &skip);
-        let info = self.data_info(id, def, &origin, &given, pairs);
+        let mut info = self.data_info(id, def, &origin, &given, pairs);
+        let (kept, keeps) = self.keeps(def, &given, from.as_deref(), &info.origin, info.task);
+        info.kept = kept;
+        good &= keeps;
         let Some(mut fields) = fields.filter(|_| good && !matches!(origin, Origin::Poison)) else {
             // The kind and the horizon are known even where a value is not, so that later checks still run.
             return if good && !matches!(origin, Origin::Poison) && self.symbolic {
@@ -63,10 +72,7 @@ impl Checker<'_> {
         }
         let place = self.place(def.at, def.name.span);
         input_models(&mut fields, &edges, &place);
-        let info = Rc::new(DataInfo {
-            id: info.id.clone(),
-            ..info
-        });
+        let info = Rc::new(info);
         self.drafts.push(Draft {
             node: Node {
                 id: info.id.clone(),
@@ -281,6 +287,10 @@ impl Checker<'_> {
                 (horizon, stride, source.and_then(task_of), node.clone())
             }
         };
+        let source = match origin {
+            Origin::Data(data) | Origin::Model(Some(data)) => Rc::clone(&data.origin),
+            _ => Rc::new(super::learned::Origin::of(given, def.at.file)),
+        };
         let kind = match origin {
             _ if pairs => DataKind::Pairs,
             Origin::Data(data) => data.kind,
@@ -294,6 +304,8 @@ impl Checker<'_> {
             stride,
             task,
             root,
+            origin: source,
+            kept: Rc::default(),
         }
     }
 

@@ -10,14 +10,14 @@ use super::Checker;
 use crate::diag::Diagnostic;
 use crate::hir::At;
 
-/// The numbers that a condition allows its metric (or clock).
-#[derive(Clone, Debug)]
-struct Range {
-    of: String,
-    lo: f64,
-    hi: f64,
-    lo_in: bool,
-    hi_in: bool,
+/// The numbers that a condition allows its metric (or clock), or a filter its measure.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Range {
+    pub of: String,
+    pub lo: f64,
+    pub hi: f64,
+    pub lo_in: bool,
+    pub hi_in: bool,
 }
 
 impl Checker<'_> {
@@ -107,7 +107,7 @@ fn joined<'e>(expr: &'e Expr, op: BinaryOp, out: &mut Vec<&'e Expr>) {
     }
 }
 
-fn apart(a: &Range, b: &Range) -> bool {
+pub(super) fn apart(a: &Range, b: &Range) -> bool {
     if a.of != b.of {
         return false;
     }
@@ -182,7 +182,7 @@ fn opposite(op: Cmp) -> Cmp {
     }
 }
 
-fn interval(of: String, op: Cmp, x: f64) -> Option<Range> {
+pub(super) fn interval(of: String, op: Cmp, x: f64) -> Option<Range> {
     let (lo, hi, lo_in, hi_in) = match op {
         Cmp::Lt => (f64::NEG_INFINITY, x, true, false),
         Cmp::Le => (f64::NEG_INFINITY, x, true, true),

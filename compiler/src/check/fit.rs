@@ -223,6 +223,13 @@ impl Checker<'_> {
                 ),
             );
         }
+        if let Some((data, ..)) = &header.data
+            && matches!(loss.name, "iql" | "double_q" | "return_to_go" | "weighted")
+        {
+            let what = format!("`{}`", loss.name);
+            let here = (at.file, field.span);
+            good &= self.without_rewards(here, &what, &data.origin, &data.name.text);
+        }
         good &= self.horizon_fits(header);
         if let (Some((env, span)), Some((data, file, on))) = (&header.env, &header.data)
             && let Some(Value::Name(name)) = env.get("task")

@@ -131,8 +131,7 @@ impl Checker<'_> {
             }
             Scope::Stage { metrics, .. } => metrics.find(name).map(of),
             Scope::Report(nodes) => {
-                let node = name
-                    .split_once('.')
+                let node = parted(nodes, name)
                     .and_then(|(node, metric)| nodes.get(node)?.metrics.find(metric));
                 node.or_else(|| nodes.values().find_map(|n| n.metrics.find(name)))
                     .map(of)
@@ -227,7 +226,8 @@ impl Checker<'_> {
             Scope::Report(nodes) => {
                 let mut keys: Vec<&str> = nodes.keys().map(String::as_str).collect();
                 keys.sort_unstable();
-                match name.split_once('.') {
+                keys.retain(|k| !k.contains('.'));
+                match parted(nodes, name).or_else(|| name.split_once('.')) {
                     Some((node, metric)) if nodes.contains_key(node) => {
                         let names = nodes
                             .get(node)
@@ -278,4 +278,15 @@ impl Checker<'_> {
         let near = near(name, words.iter().map(String::as_str));
         self.report(suggested(error, span, &near));
     }
+}
+
+/// A metric's name as that of a node (`stage`, or `sweep.stage`) and the rest.
+fn parted<'n>(nodes: &HashMap<String, Reported>, name: &'n str) -> Option<(&'n str, &'n str)> {
+    let (node, metric) = name.split_once('.')?;
+    if nodes.contains_key(node) {
+        return Some((node, metric));
+    }
+    let at = node.len() + 1 + metric.find('.')?;
+    let (node, metric) = (name.get(..at)?, name.get(at + 1..)?);
+    nodes.contains_key(node).then_some((node, metric))
 }

@@ -8,6 +8,7 @@ mod allowed;
 mod block;
 mod call;
 mod cascade;
+mod claims;
 mod clause;
 mod condition;
 mod contains;
@@ -18,7 +19,9 @@ mod failure;
 mod fire;
 mod fit;
 mod hides;
+mod keeps;
 mod lane;
+mod learned;
 mod meet;
 mod metric;
 mod model;
@@ -26,6 +29,7 @@ mod nowhere;
 mod number;
 mod param;
 mod plausible;
+mod prune;
 mod reference;
 mod report;
 mod sequence;
@@ -121,6 +125,10 @@ struct DataInfo {
     task: Option<&'static align_stdlib::envs::Task>,
     /// The rollouts that it goes back to.
     root: NodeId,
+    /// The fields of those rollouts that shape them.
+    origin: Rc<learned::Origin>,
+    /// Ranges of measures of its episodes that filters have left, each with its place.
+    kept: Rc<Vec<(exclude::Range, FileId, Span)>>,
 }
 
 /// A checked stage, sequence or cascade.
@@ -136,6 +144,8 @@ struct Trained {
     metrics: Metrics,
     /// The stage that it starts from.
     from: Option<DefId>,
+    /// What its weights have learned from so far, the oldest first; the first one scales.
+    learned: Rc<Vec<Rc<DataInfo>>>,
 }
 
 /// What a `param` or a pipeline's parameter holds.
@@ -192,6 +202,8 @@ struct Checker<'p> {
     paired: HashSet<ScopeId>,
     /// `parallel` of each sweep.
     parallel: Vec<(u64, FileId, Span)>,
+    /// How many lanes a sweep may have.
+    max_lanes: u64,
 }
 
 /// Edges of the node at hand, and what it learns of the models behind them.
@@ -245,11 +257,13 @@ pub fn program(
         cut: false,
         paired: HashSet::new(),
         parallel: Vec::new(),
+        max_lanes: options.max_lanes,
     };
     let params = checker.params(&sets, options);
     let mut lanes = checker.lanes();
     checker.exports(&mut lanes);
-    let reports = checker.reports();
+    checker.prunes(&lanes);
+    let reports = checker.reports(&lanes);
     checker.unused();
     checker.hidden();
     checker.nowhere();

@@ -1,13 +1,14 @@
 //! Reports: a table and claims over the metrics of a pipeline.
 
 use align_grammar::ast::{BinaryOp, Block, Expr, ExprKind, Name, StmtKind};
-use align_plan::{Expect, Report};
+use align_plan::{Expect, Lane, Report};
 use align_schema::{BlockKind, Call, Dim, Group, Quantity, Value};
 
+use super::claims::Subject;
 use super::condition::compare;
 use super::metric::{Metrics, Reported, Scope, dotted};
 use super::number::Folded;
-use super::{Checker, Edges, Entity, Spot, Wrong};
+use super::{Checker, Draft, Edges, Entity, Spot, Wrong};
 use crate::diag::Diagnostic;
 use crate::hir::{At, DefId, Kind, PipelineDef};
 use crate::suggest::{near, suggested};
@@ -20,18 +21,23 @@ const SPOT: Spot = Spot {
 };
 
 impl Checker<'_> {
-    pub(super) fn reports(&mut self) -> Vec<Report> {
+    pub(super) fn reports(&mut self, lanes: &[(Lane, Vec<Draft>)]) -> Vec<Report> {
         let program = self.program;
         let mut out = Vec::new();
         for report in &program.reports {
-            if let Some(r) = self.one_report(report.at, &report.block) {
+            if let Some(r) = self.one_report(report.at, &report.block, lanes) {
                 out.push(r);
             }
         }
         out
     }
 
-    fn one_report(&mut self, at: At, block: &Block) -> Option<Report> {
+    fn one_report(
+        &mut self,
+        at: At,
+        block: &Block,
+        lanes: &[(Lane, Vec<Draft>)],
+    ) -> Option<Report> {
         let program = self.program;
         // Without one its head did not parse.
         let name = block.of.as_ref().and_then(|of| of.parts.first());
@@ -55,6 +61,7 @@ impl Checker<'_> {
             _ => Vec::new(),
         };
         let axes = pipeline.is_some().then_some(axes.as_slice());
+        let subject = Subject::new(lanes, program, target);
         self.metrics = scope;
         let mut table = None;
         let mut expects = Vec::new();
@@ -69,11 +76,14 @@ impl Checker<'_> {
                         continue;
                     }
                     match self.table(at, value, axes, &swept) {
-                        Some(v) => table = Some(v),
+                        Some(v) => {
+                            self.interval(at, value, &v, &subject);
+                            table = Some(v);
+                        }
                         None => good = false,
                     }
                 }
-                StmtKind::Expect(expr) => match self.expect(at, expr) {
+                StmtKind::Expect(expr) => match self.expect(at, expr, &subject) {
                     Some(e) => expects.push(e),
                     None => good = false,
                 },
@@ -151,7 +161,35 @@ impl Checker<'_> {
             };
             nodes.insert(def.name.text.clone(), reported);
         }
+        self.other_sweeps(&mut nodes);
         (Scope::Report(Rc::new(nodes)), groups)
+    }
+
+    /// Nodes of the file's sweeps, as `sweep.node`: claims can compare with them.
+    fn other_sweeps(&self, nodes: &mut HashMap<String, Reported>) {
+        let program = self.program;
+        for id in &program.items {
+            let sweep = program.def(*id);
+            let Kind::Sweep(block) = &sweep.kind else {
+                continue;
+            };
+            let name = block.of.as_ref().and_then(|p| p.parts.first());
+            let of = name.and_then(|n| program.lookup(sweep.at.scope, &n.text));
+            let Some(Kind::Pipeline(p)) = of.map(|id| &program.def(id).kind) else {
+                continue;
+            };
+            for item in &p.items {
+                let def = program.def(*item);
+                if let Some(Entity::Trained(t) | Entity::Cascade(t)) = self.checked.get(item) {
+                    let reported = Reported {
+                        metrics: t.metrics.clone(),
+                        file: def.at.file,
+                        span: def.name.span,
+                    };
+                    nodes.insert(format!("{}.{}", sweep.name.text, def.name.text), reported);
+                }
+            }
+        }
     }
 
     /// `mean_ci(score) by [task, stage]`.
@@ -222,7 +260,7 @@ impl Checker<'_> {
         })
     }
 
-    fn expect(&mut self, at: At, expr: &Expr) -> Option<Expect> {
+    fn expect(&mut self, at: At, expr: &Expr, subject: &Subject) -> Option<Expect> {
         let compared = match &expr.kind {
             ExprKind::Binary {
                 op, left, right, ..
@@ -277,6 +315,12 @@ impl Checker<'_> {
             }
             _ => {}
         }
+        for (side, value) in [(left, &lv), (right, &rv)] {
+            self.interval(at, side, value, subject);
+        }
+        if !self.claim(at, expr, (&lv, op, &rv), subject) {
+            return None;
+        }
         Some(Expect {
             text,
             left: lv,
@@ -300,6 +344,9 @@ impl Checker<'_> {
             };
             let (_, dim) = self.metric_info(name)?;
             return Some((value, dim, false));
+        }
+        if let Some(count) = self.count_call(at, expr) {
+            return count.map(|value| (value, Dim::Plain, false));
         }
         let value = self.call_value(at, expr, Group::Statistic, SPOT, &mut Edges::default())?;
         let Value::Call(call) = &value else {

@@ -115,6 +115,7 @@ impl Checker<'_> {
             task: last.task,
             metrics: last.metrics.clone(),
             from: members.first().and_then(|(_, t, _)| t.from),
+            learned: Rc::clone(&last.learned),
         }))
     }
 

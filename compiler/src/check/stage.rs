@@ -49,6 +49,7 @@ impl Checker<'_> {
         let export = self.export(def.at, &given, false);
         let loss = loss_of(&given);
         let fits = self.loss_fits(def, &header, &given, loss);
+        let learned = self.learned(def, &header);
         let acts = header.model.as_ref().is_none_or(|m| !m.critic);
         let eval = self.eval(def.at, &owner, &block.body, clock(loss, &given), &mut edges);
         let task = self.task_of_stage(&header);
@@ -113,6 +114,7 @@ impl Checker<'_> {
                 task: task.0,
                 metrics: metrics.clone(),
                 from: header.from_def,
+                learned: Rc::clone(&learned),
             }))
         };
         let cadence = keep.spec.as_ref().map(|k| k.every);

@@ -19,8 +19,8 @@ struct Axis {
     values: Vec<Value>,
 }
 
-/// A range of more values than this is a slip of the keyboard.
-const MAX_VALUES: f64 = 10_000.0;
+/// Up to so many combinations are counted one by one, where `without` takes some away.
+const COUNTED: f64 = 1e6;
 
 impl Checker<'_> {
     /// The pipeline that a sweep instantiates.
@@ -135,6 +135,7 @@ impl Checker<'_> {
             }
         }
         let excluded = self.excluded(def, block, &axes);
+        good = good && self.lanes_fit(def, &axes, &excluded);
         if !good {
             // The pipeline itself is still checked.
             for axis in &axes {
@@ -194,6 +195,53 @@ impl Checker<'_> {
                 );
             }
         }
+    }
+
+    /// A6006, without building a lane.
+    fn lanes_fit(
+        &mut self,
+        def: &Def,
+        axes: &[Axis],
+        excluded: &[(Vec<(String, Value)>, align_grammar::ast::Span)],
+    ) -> bool {
+        let most = self.max_lanes as f64;
+        let mut count: f64 = axes.iter().map(|a| a.values.len() as f64).product();
+        if count > most && count <= COUNTED && !excluded.is_empty() {
+            count = left_over(axes, excluded) as f64;
+        }
+        if count <= most {
+            return true;
+        }
+        let sizes: Vec<String> = axes
+            .iter()
+            .map(|a| format!("{} of `{}`", a.values.len(), a.name.text))
+            .collect();
+        let mut error = self
+            .too_many(def.at.file, def.name.span, count)
+            .with_label(sizes.join(" × "));
+        for axis in axes.iter().filter(|a| a.values.len() > 1) {
+            let text = format!("{} values", axis.values.len());
+            error = error.with_place(def.at.file, axis.name.span, text);
+        }
+        self.report(error);
+        false
+    }
+
+    fn too_many(
+        &self,
+        file: crate::diag::FileId,
+        span: align_grammar::ast::Span,
+        count: f64,
+    ) -> Diagnostic {
+        Diagnostic::error(
+            "A6006",
+            file,
+            span,
+            format!("{count} lanes, and {} are allowed", self.max_lanes),
+        )
+        .with_help(format!(
+            "take fewer values, or allow them: `--max-lanes {count}`"
+        ))
     }
 
     fn axes(&mut self, def: &Def, block: &Block, pipeline: &PipelineDef) -> Option<Vec<Axis>> {
@@ -321,13 +369,9 @@ impl Checker<'_> {
             } => {
                 let (lo, hi) = (self.whole(at, left, name)?, self.whole(at, right, name)?);
                 let end = if *op == BinaryOp::Range { hi - 1.0 } else { hi };
-                if end - lo > MAX_VALUES {
-                    self.error(
-                        "A2011",
-                        at,
-                        values.span,
-                        format!("the axis `{}` has more than {MAX_VALUES} values", name.text),
-                    );
+                if end - lo + 1.0 > (self.max_lanes as f64).max(COUNTED) {
+                    let error = self.too_many(at.file, values.span, end - lo + 1.0);
+                    self.report(error.with_label(format!("the axis `{}` alone", name.text)));
                     return None;
                 }
                 let mut x = lo;
@@ -461,6 +505,42 @@ impl Checker<'_> {
 /// Whether a parameter has a default, right or wrong.
 fn given_default(program: &crate::hir::Program, formal: DefId) -> bool {
     matches!(&program.def(formal).kind, Kind::Formal(f) if f.value.is_some())
+}
+
+/// How many combinations no rule leaves out.
+fn left_over(
+    axes: &[Axis],
+    excluded: &[(Vec<(String, Value)>, align_grammar::ast::Span)],
+) -> usize {
+    // Each rule as the index that it names on each axis.
+    let rules: Vec<Vec<Option<usize>>> = excluded
+        .iter()
+        .map(|(rule, _)| {
+            let named = |a: &Axis| {
+                let (_, value) = rule.iter().find(|(n, _)| *n == a.name.text)?;
+                Some(
+                    a.values
+                        .iter()
+                        .position(|v| v == value)
+                        .unwrap_or(usize::MAX),
+                )
+            };
+            axes.iter().map(named).collect()
+        })
+        .collect();
+    let mut index = vec![0usize; axes.len()];
+    let mut count = 0;
+    loop {
+        let out = |rule: &Vec<Option<usize>>| {
+            rule.iter()
+                .zip(&index)
+                .all(|(named, at)| named.is_none_or(|n| n == *at))
+        };
+        count += usize::from(!rules.iter().any(out));
+        if !step(&mut index, axes) {
+            return count;
+        }
+    }
 }
 
 /// The next combination, the last axis fastest.

@@ -244,7 +244,7 @@ pub fn drop_follow_ups(diagnostics: &mut Vec<Diagnostic>) {
         let inside = |(file, span): &(FileId, Span)| {
             *file == d.file && span.start < d.span.end && d.span.start < span.end
         };
-        let idle = errors && matches!(d.code, "A1011" | "A4005" | "A4010");
+        let idle = errors && matches!(d.code, "A1011" | "A4005" | "A4010" | "A6008");
         // A rule that is misspelt or did not parse is not missing.
         let torn = d.code == "A5018" && lost.contains(&d.file);
         // That a stage lacks its budget does not follow from what is wrong in its `until`.

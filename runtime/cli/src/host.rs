@@ -64,18 +64,14 @@ pub(crate) fn reason(error: &std::io::Error) -> String {
 }
 
 /// Checks a program.
-pub(crate) fn check(
-    file: &str,
-    sets: &[(String, String)],
-    allow_unset: bool,
-    machine: Machine,
-) -> Checked {
+pub(crate) fn check(args: &ProgramArgs, allow_unset: bool, machine: Machine) -> Checked {
     let options = Options {
-        sets: sets.to_vec(),
+        sets: args.sets.clone(),
         allow_unset,
         machine,
+        max_lanes: args.max_lanes,
     };
-    align_compiler::check(&Disk, file, &options)
+    align_compiler::check(&Disk, &args.file, &options)
 }
 
 /// Diagnostics for people, on standard error.
@@ -127,7 +123,7 @@ pub(crate) fn plan_on(args: &ProgramArgs, machine: Machine) -> Result<Planned, E
         }
         return saved_plan(&args.file);
     }
-    let mut checked = check(&args.file, &args.sets, false, machine);
+    let mut checked = check(args, false, machine);
     show_diagnostics(&checked);
     let Some(plan) = checked.take_plan() else {
         return Err(Exit::Diagnostics);

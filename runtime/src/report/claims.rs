@@ -1,15 +1,15 @@
-//! Whether the claims of a report (`expect iqm(controller.score) >= 70 points`) hold, and its table of intervals.
+//! Whether the claims of a report (`expect iqm(controller.score) >= 70 points`) hold.
 //!
 //! A value `stage.metric` is taken at the stage's best checkpoint, one number a lane.  With a single lane a statistic of
 //! `score` is over that lane's episodes.  Must not know where a file writes its claims.
 
 use std::collections::BTreeMap;
 
-use align_plan::{Node, NodeId, Plan};
+use align_plan::{Cmp, Lane, Node, NodeId, Plan};
 use align_runtime_api::{NodeState, NodeStatus};
 use align_schema::{Call, Value};
 
-use super::format::{metric, number, points, unit_of};
+use super::format::{number, points, unit_of};
 use super::stats;
 
 /// A claim with what was found.
@@ -33,13 +33,17 @@ pub struct Claim {
 pub struct Scores<'a> {
     plan: &'a Plan,
     by_id: BTreeMap<&'a NodeId, &'a NodeStatus>,
+    /// The sweep or pipeline whose lanes are looked at; every lane where it names neither.
+    pub(super) of: &'a str,
 }
 
 /// What one `stage.metric` is in each lane, and over which samples a statistic of it runs.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Samples {
+struct Samples<'a> {
     /// (lane, value at the best checkpoint).
-    lanes: Vec<(String, f64)>,
+    lanes: Vec<(&'a Lane, f64)>,
+    /// Lanes in which the stage was skipped.
+    skipped: usize,
     /// Episodes of the only lane, when the metric is the score.
     episodes: Vec<f64>,
     /// Standard deviation over episodes, one a lane.
@@ -48,7 +52,7 @@ struct Samples {
     metric: String,
 }
 
-impl Samples {
+impl Samples<'_> {
     fn values(&self) -> Vec<f64> {
         if self.lanes.len() == 1 && self.episodes.len() > 1 {
             self.episodes.clone()
@@ -67,15 +71,45 @@ impl Samples {
 
 impl<'a> Scores<'a> {
     /// Of a plan and the statuses of its nodes.
-    pub fn new(plan: &'a Plan, statuses: &'a [NodeStatus]) -> Self {
+    pub fn new(plan: &'a Plan, statuses: &'a [NodeStatus], of: &'a str) -> Self {
         Self {
             plan,
             by_id: statuses.iter().map(|s| (&s.id, s)).collect(),
+            of,
+        }
+    }
+
+    /// The lanes of a sweep or a pipeline; every lane where the name is that of neither.
+    pub(super) fn lanes(&self, of: &str) -> Vec<&'a Lane> {
+        let own = |lane: &&Lane| match &lane.sweep {
+            Some(sweep) => sweep == of,
+            None => lane.pipeline == of,
+        };
+        let found: Vec<&Lane> = self.plan.lanes.iter().filter(own).collect();
+        if found.is_empty() {
+            self.plan.lanes.iter().collect()
+        } else {
+            found
+        }
+    }
+
+    /// What a path such as `stage.metric` or `sweep.stage.metric` speaks of: lanes, stage, metric.
+    fn parted<'p>(&self, path: &'p str) -> (Vec<&'a Lane>, &'p str, &'p str) {
+        let (first, rest) = path.split_once('.').unwrap_or((path, "score"));
+        let node = self.plan.nodes.iter().any(|n| n.name == first);
+        let sweep = self
+            .plan
+            .lanes
+            .iter()
+            .any(|l| l.sweep.as_deref() == Some(first));
+        match rest.split_once('.') {
+            Some((stage, metric)) if sweep && !node => (self.lanes(first), stage, metric),
+            _ => (self.lanes(self.of), first, rest),
         }
     }
 
     /// The last round of this name that is done in a lane, with its status.
-    fn node(&self, lane: &str, name: &str) -> Option<(&'a Node, &'a NodeStatus)> {
+    pub(super) fn node(&self, lane: &str, name: &str) -> Option<(&'a Node, &'a NodeStatus)> {
         self.plan
             .nodes
             .iter()
@@ -84,20 +118,51 @@ impl<'a> Scores<'a> {
             .rfind(|(_, s)| s.state == NodeState::Done)
     }
 
-    fn samples(&self, path: &str) -> Result<Samples, String> {
-        let (stage, metric) = path.split_once('.').unwrap_or((path, "score"));
+    /// Whether every round of this name that there is was skipped in a lane.
+    fn skipped(&self, lane: &str, name: &str) -> bool {
+        self.plan
+            .nodes
+            .iter()
+            .filter(|n| n.lane == lane && n.name == name)
+            .filter_map(|n| self.by_id.get(&n.id))
+            .any(|s| s.state == NodeState::Skipped)
+    }
+
+    /// Stages whose skipping a claim does not take, with how many lanes skipped them.
+    fn refused(&self, value: &Value) -> Option<String> {
+        let Value::Call(call) = value else {
+            return None;
+        };
+        if !matches!(call.arg("skipped"), Some(Value::Name(n)) if n == "fail") {
+            return None;
+        }
+        paths(value).into_iter().find_map(|path| {
+            let (lanes, stage, _) = self.parted(path);
+            let skipped = lanes.iter().filter(|l| self.skipped(&l.id, stage)).count();
+            (skipped > 0).then(|| {
+                format!(
+                    "`{stage}` was skipped in {skipped} of {} lanes",
+                    lanes.len()
+                )
+            })
+        })
+    }
+
+    fn samples(&self, path: &str) -> Result<Samples<'a>, String> {
+        let (lanes, stage, metric) = self.parted(path);
         let mut out = Samples {
             metric: metric.to_owned(),
             ..Samples::default()
         };
-        for lane in &self.plan.lanes {
+        for lane in lanes {
             let Some((_, status)) = self.node(&lane.id, stage) else {
+                out.skipped += usize::from(self.skipped(&lane.id, stage));
                 continue;
             };
             let Some(value) = status.best.get(metric).or_else(|| status.last.get(metric)) else {
                 continue;
             };
-            out.lanes.push((lane.id.clone(), *value));
+            out.lanes.push((lane, *value));
             if metric == "score" {
                 out.episodes.clone_from(&status.episodes);
                 let spread = status.best.get("spread").copied();
@@ -106,7 +171,12 @@ impl<'a> Scores<'a> {
             }
         }
         if out.lanes.is_empty() {
-            return Err(format!("`{path}` has no value: `{stage}` did not finish"));
+            let why = if out.skipped > 0 {
+                "was skipped"
+            } else {
+                "did not finish"
+            };
+            return Err(format!("`{path}` has no value: `{stage}` {why}"));
         }
         Ok(out)
     }
@@ -131,8 +201,8 @@ impl Side {
 
 /// Checks every claim of every report.
 pub fn claims(plan: &Plan, statuses: &[NodeStatus]) -> Vec<Claim> {
-    let scores = Scores::new(plan, statuses);
-    let check = |expect: &align_plan::Expect| {
+    let check = |of: &str, expect: &align_plan::Expect| {
+        let scores = Scores::new(plan, statuses, of);
         let place = format!("{}:{}", expect.place.file, expect.place.line);
         let (left, right) = (side(&scores, &expect.left), side(&scores, &expect.right));
         let (met, found) = match (&left, &right) {
@@ -144,6 +214,10 @@ pub fn claims(plan: &Plan, statuses: &[NodeStatus]) -> Vec<Claim> {
             }
             (Err(why), _) | (_, Err(why)) => (None, why.clone()),
         };
+        let refused = [&expect.left, &expect.right]
+            .into_iter()
+            .find_map(|v| scores.refused(v));
+        let (met, found) = refused.map_or((met, found), |why| (Some(false), why));
         Claim {
             text: expect.text.clone(),
             left: left.ok().map(|s| s.value),
@@ -155,8 +229,7 @@ pub fn claims(plan: &Plan, statuses: &[NodeStatus]) -> Vec<Claim> {
     };
     plan.reports
         .iter()
-        .flat_map(|r| &r.expects)
-        .map(check)
+        .flat_map(|r| r.expects.iter().map(|e| check(&r.of, e)))
         .collect()
 }
 
@@ -192,10 +265,57 @@ fn side(scores: &Scores<'_>, value: &Value) -> Result<Side, String> {
     }
 }
 
+/// Names of the metrics in a side of a claim.
+fn paths(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Name(name) => vec![name],
+        Value::Call(call) => {
+            let args = call.args.iter().filter(|(key, _)| key != "skipped");
+            args.flat_map(|(_, v)| paths(v)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// `count(stage.metric >= number)`: how many lanes satisfy it.
+fn count(scores: &Scores<'_>, call: &Call) -> Result<Side, String> {
+    let odd = || "`count` wants a comparison of a metric with a number".to_owned();
+    let Some(Value::Call(claim)) = call.arg("claim") else {
+        return Err(odd());
+    };
+    let (Some(Value::Name(path)), Some(bound)) = (
+        claim.arg("left"),
+        claim.arg("right").and_then(Value::number),
+    ) else {
+        return Err(odd());
+    };
+    let op = match claim.name.as_str() {
+        ">=" => Cmp::Ge,
+        ">" => Cmp::Gt,
+        "<=" => Cmp::Le,
+        "<" => Cmp::Lt,
+        _ => return Err(odd()),
+    };
+    let samples = scores.samples(path)?;
+    let met = samples.lanes.iter().filter(|(_, v)| op.holds(*v, bound));
+    Ok(Side {
+        value: met.count() as f64,
+        unit: "",
+        over: Some(match samples.lanes.len() {
+            1 => "of one lane".to_owned(),
+            n => format!("of {n} lanes"),
+        }),
+    })
+}
+
 fn statistic(scores: &Scores<'_>, call: &Call) -> Result<Side, String> {
+    if call.name == "count" {
+        return count(scores, call);
+    }
     let names: Vec<&str> = call
         .args
         .iter()
+        .filter(|(key, _)| key != "skipped")
         .filter_map(|(_, v)| match v {
             Value::Name(n) => Some(n.as_str()),
             _ => None,
@@ -250,159 +370,43 @@ fn statistic(scores: &Scores<'_>, call: &Call) -> Result<Side, String> {
 }
 
 /// Values of two metrics in the lanes that have both; over episodes when both have one lane.
-fn paired(a: &Samples, b: &Samples) -> (Vec<f64>, Vec<f64>) {
+///
+/// Lanes of two sweeps belong together where their seeds are equal and so is each axis that both have; of several such lanes the
+/// mean is taken.
+fn paired(a: &Samples<'_>, b: &Samples<'_>) -> (Vec<f64>, Vec<f64>) {
     if a.lanes.len() == 1 && b.lanes.len() == 1 {
         return (a.values(), b.values());
     }
-    let other: BTreeMap<_, _> = b.lanes.iter().map(|(l, v)| (l, *v)).collect();
     a.lanes
         .iter()
-        .filter_map(|(lane, v)| Some((*v, *other.get(lane)?)))
+        .filter_map(|(lane, v)| {
+            let others: Vec<f64> = b
+                .lanes
+                .iter()
+                .filter(|(other, _)| together(lane, other))
+                .map(|(_, v)| *v)
+                .collect();
+            Some((*v, stats::mean(&others)?))
+        })
         .unzip()
 }
 
-/// The table that a report asks for (`mean_ci(score, level: 95%) by [task, stage]`): a header and rows of cells.
-///
-/// Rows stand in the order of the program; none when no report asks for a table.
-pub fn table_of(plan: &Plan, statuses: &[NodeStatus]) -> Option<(Vec<String>, Vec<Vec<String>>)> {
-    let asked = plan.reports.iter().find_map(|r| r.table.as_ref())?;
-    let call = find_call(asked, &["mean_ci", "iqm", "mean", "median", "spread"])?;
-    let name = call.args.iter().find_map(|(_, v)| match v {
-        Value::Name(n) => Some(n.clone()),
-        _ => None,
-    });
-    let name = name.unwrap_or_else(|| "score".to_owned());
-    let level = call.arg("level").and_then(Value::number).unwrap_or(0.95);
-    let by = keys(asked);
-    let by_stage = by.is_empty() || by.iter().any(|k| k == "stage");
-    let axes: Vec<&String> = by.iter().filter(|k| *k != "stage").collect();
-
-    let mut cells: Vec<(Vec<String>, Vec<f64>, Vec<f64>)> = Vec::new();
-    let scores = Scores::new(plan, statuses);
-    let mut stages: Vec<&str> = Vec::new();
-    for node in &plan.nodes {
-        if node.kind != align_plan::NodeKind::Dataset && !stages.contains(&node.name.as_str()) {
-            stages.push(&node.name);
-        }
+fn together(a: &Lane, b: &Lane) -> bool {
+    if a.sweep == b.sweep && a.pipeline == b.pipeline {
+        return a.id == b.id;
     }
-    for lane in &plan.lanes {
-        let axis = |k: &&String| {
-            let value = lane
-                .axes
-                .iter()
-                .find(|(n, _)| n == *k)
-                .map(|(_, v)| v.to_string());
-            value.unwrap_or_else(|| "–".to_owned())
-        };
-        let of_lane: Vec<String> = axes.iter().map(axis).collect();
-        for stage in &stages {
-            let Some((_, status)) = scores.node(&lane.id, stage) else {
-                continue;
-            };
-            let Some(value) = status.best.get(&name) else {
-                continue;
-            };
-            let mut key = of_lane.clone();
-            if by_stage {
-                key.push((*stage).to_owned());
-            }
-            let episodes = if name == "score" {
-                status.episodes.clone()
-            } else {
-                Vec::new()
-            };
-            match cells.iter_mut().find(|(k, _, _)| *k == key) {
-                Some((_, values, _)) => values.push(*value),
-                None => cells.push((key, vec![*value], episodes)),
-            }
-        }
-    }
-    let mut head: Vec<String> = axes.into_iter().cloned().collect();
-    if by_stage {
-        head.push("stage".to_owned());
-    }
-    head.push(format!("{name}, {}", call.name));
-    head.push("over".to_owned());
-    let rows = cells
-        .into_iter()
-        .map(|(mut key, values, episodes)| {
-            let single = values.len() == 1 && episodes.len() > 1;
-            let (xs, over) = if single {
-                let n = episodes.len();
-                (episodes, format!("{n} episodes"))
-            } else {
-                let n = values.len();
-                (
-                    values,
-                    if n == 1 {
-                        "1 lane".to_owned()
-                    } else {
-                        format!("{n} lanes")
-                    },
-                )
-            };
-            key.push(cell(&call.name, &name, &xs, level));
-            key.push(over);
-            key
-        })
-        .collect::<Vec<_>>();
-    (!rows.is_empty()).then_some((head, rows))
-}
-
-fn cell(statistic: &str, name: &str, xs: &[f64], level: f64) -> String {
-    let show = |x: Option<f64>| x.map_or_else(|| "–".to_owned(), |x| metric(name, x));
-    match statistic {
-        "iqm" => show(stats::iqm(xs)),
-        "median" => show(stats::quantile(xs, 0.5)),
-        "spread" => show(stats::std(xs)),
-        _ => match stats::mean_ci(xs, level) {
-            Some((m, Some(half))) => {
-                let plain = |x: f64| {
-                    if unit_of(name) == "points" {
-                        points(x)
-                    } else {
-                        number(x)
-                    }
-                };
-                format!("{} ± {}", plain(m), plain(half))
-            }
-            Some((m, None)) => metric(name, m),
-            None => "–".to_owned(),
-        },
-    }
-}
-
-fn find_call<'a>(value: &'a Value, names: &[&str]) -> Option<&'a Call> {
-    match value {
-        Value::Call(call) if names.contains(&call.name.as_str()) => Some(call),
-        Value::Call(call) => call.args.iter().find_map(|(_, v)| find_call(v, names)),
-        Value::List(items) => items.iter().find_map(|v| find_call(v, names)),
-        Value::Record(fields) => fields.iter().find_map(|(_, v)| find_call(v, names)),
-        _ => None,
-    }
-}
-
-/// Names in the list after `by`.
-fn keys(value: &Value) -> Vec<String> {
-    match value {
-        Value::List(items) => items
-            .iter()
-            .filter_map(|v| match v {
-                Value::Name(n) | Value::Str(n) => Some(n.clone()),
-                _ => None,
-            })
-            .collect(),
-        Value::Call(call) => call.args.iter().flat_map(|(_, v)| keys(v)).collect(),
-        Value::Record(fields) => fields.iter().flat_map(|(_, v)| keys(v)).collect(),
-        _ => Vec::new(),
-    }
+    let axis = |(name, value): &(String, Value)| {
+        let other = b.axes.iter().find(|(n, _)| n == name);
+        other.is_none_or(|(_, v)| v == value)
+    };
+    a.seed == b.seed && a.axes.iter().all(axis)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::report::samples::{plan, statuses};
-    use align_plan::{Cmp, Expect, Place, Report};
+    use align_plan::{Expect, Place, Report};
     use align_schema::{Dim, Quantity};
 
     fn call(name: &str, args: &[(&str, Value)]) -> Value {
@@ -481,30 +485,112 @@ mod tests {
         );
     }
 
-    #[test]
-    fn the_table_has_a_row_for_each_scored_stage() {
-        let mut plan = plan();
-        let ci = call(
-            "mean_ci",
-            &[("metric", name("score")), ("level", Value::Float(0.95))],
-        );
+    /// The plan of one lane as three of a sweep `a` and two of a sweep `b`, with the score of `rl` in each lane.
+    fn sweeps(skipped: &str) -> (Plan, Vec<NodeStatus>) {
+        let (one, about) = (plan(), statuses());
+        let mut out = Plan {
+            lanes: Vec::new(),
+            nodes: Vec::new(),
+            ..one.clone()
+        };
+        let mut found = Vec::new();
+        let lanes = [
+            ("a", 0, 60.0),
+            ("a", 1, 70.0),
+            ("a", 2, 80.0),
+            ("b", 1, 50.0),
+            ("b", 2, 40.0),
+        ];
+        for (sweep, seed, score) in lanes {
+            let id = format!("{sweep}[seed={seed}]");
+            out.lanes.push(Lane {
+                id: id.clone(),
+                pipeline: "lane".into(),
+                sweep: Some(sweep.into()),
+                axes: vec![("seed".into(), Value::Int(seed))],
+                seed: seed as u64,
+            });
+            let node = one.nodes.iter().find(|n| n.name == "rl").unwrap();
+            let status = about.iter().find(|s| s.id == node.id).unwrap();
+            let (mut node, mut status) = (node.clone(), status.clone());
+            node.id = NodeId(format!("{id}/rl"));
+            node.lane.clone_from(&id);
+            status.id = node.id.clone();
+            status.state = if id == skipped {
+                NodeState::Skipped
+            } else {
+                NodeState::Done
+            };
+            status.best.insert("score".into(), score);
+            out.nodes.push(node);
+            found.push(status);
+        }
+        (out, found)
+    }
+    fn on(sweep: &str, skipped: &str, left: Value, op: Cmp, right: f64) -> Claim {
+        let (mut plan, statuses) = sweeps(skipped);
         plan.reports = vec![Report {
-            of: "main".into(),
-            table: Some(call(
-                "by",
-                &[("left", ci), ("right", Value::from(vec![name("stage")]))],
-            )),
-            expects: Vec::new(),
+            of: sweep.into(),
+            table: None,
+            expects: vec![Expect {
+                text: "it".into(),
+                left,
+                op,
+                right: Value::Float(right),
+                place: Place::default(),
+            }],
         }];
-        let (head, rows) = table_of(&plan, &statuses()).unwrap();
-        assert_eq!(head, ["stage", "score, mean_ci", "over"]);
-        let stages: Vec<_> = rows
-            .iter()
-            .filter_map(|r| r.first())
-            .map(String::as_str)
-            .collect();
-        assert_eq!(stages, ["pretrain", "rl", "aligned", "controller"]);
-        // 52 ± 4.303 * 30 / sqrt(3).
-        assert_eq!(rows.first().unwrap().get(1).unwrap(), "52.0 ± 74.5");
+        claims(&plan, &statuses).remove(0)
+    }
+
+    #[test]
+    fn a_claim_is_over_the_lanes_of_its_own_sweep() {
+        let mean = || call("mean_ci", &[("metric", name("rl.score"))]);
+        assert_eq!(on("a", "", mean(), Cmp::Ge, 70.0).left, Some(70.0));
+        assert_eq!(on("b", "", mean(), Cmp::Ge, 70.0).left, Some(45.0));
+    }
+
+    #[test]
+    fn a_count_is_over_lanes() {
+        let above = call(
+            ">=",
+            &[
+                ("left", name("rl.score")),
+                ("right", Value::Quantity(Quantity::new(70.0, Dim::Score))),
+            ],
+        );
+        let claim = on("a", "", call("count", &[("claim", above)]), Cmp::Ge, 2.0);
+        assert_eq!((claim.met, claim.left), (Some(true), Some(2.0)));
+        assert_eq!(claim.found, "2.00 against 2.00, of 3 lanes");
+    }
+
+    #[test]
+    fn two_sweeps_are_paired_by_seed() {
+        let gain = call(
+            "gain",
+            &[("metric", name("rl.score")), ("over", name("b.rl.score"))],
+        );
+        // Seeds 1 and 2 are in both: 70 and 80 against 50 and 40.
+        let claim = on("a", "", gain, Cmp::Ge, 0.5);
+        assert!(
+            (claim.left.unwrap() - (75.0 - 45.0) / 45.0).abs() < 1e-9,
+            "{claim:?}"
+        );
+    }
+
+    #[test]
+    fn a_skipped_stage_is_left_out_or_fails_the_claim() {
+        let iqm = |then: &str| {
+            call(
+                "mean_ci",
+                &[("metric", name("rl.score")), ("skipped", name(then))],
+            )
+        };
+        let skipped = "a[seed=0]";
+        let out = on("a", skipped, iqm("leave_out"), Cmp::Ge, 75.0);
+        assert_eq!((out.met, out.left), (Some(true), Some(75.0)));
+        let fail = on("a", skipped, iqm("fail"), Cmp::Ge, 75.0);
+        assert_eq!(fail.met, Some(false));
+        assert_eq!(fail.found, "`rl` was skipped in 1 of 3 lanes");
     }
 }

@@ -8,10 +8,11 @@ use align_schema::Value;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::chart::{Strip, draw, draw_strips};
-use super::claims::{Claim, table_of};
+use super::claims::Claim;
 use super::curves::charts;
 use super::format::{duration, metric, points};
 use super::summary::{Row, lane_label, rows};
+use super::table::table_of;
 
 /// All that the page shows.
 #[derive(Debug)]

@@ -12,7 +12,9 @@ mod html;
 mod samples;
 pub mod stats;
 mod summary;
+mod table;
 
-pub use claims::{Claim, Scores, claims, table_of};
+pub use claims::{Claim, Scores, claims};
 pub use html::{Page, render};
 pub use summary::{Group, Row, Score, columns, groups, lane_label, rows, text_table};
+pub use table::table_of;

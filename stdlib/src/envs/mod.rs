@@ -8,7 +8,7 @@ mod env;
 mod tasks;
 
 pub use env::Env;
-pub use tasks::{TASKS, Task, task};
+pub use tasks::{TASKS, Task, returns, task};
 
 /// Every builtin of this folder.
 pub const LIST: &[Builtin] = &[Env::BUILTIN];

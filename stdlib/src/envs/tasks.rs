@@ -134,6 +134,31 @@ pub fn task(name: &str) -> Option<&'static Task> {
     TASKS.iter().find(|t| t.name == name)
 }
 
+/// Smallest and largest undiscounted return of an episode in D4RL's v2 files.
+///
+/// Those that the authors of the decision transformer's public code took from D4RL; the medium-expert files hold the episodes of
+/// the two others, so that their ends are those of both.  The replay files are left out: their returns are not published there.
+const RETURNS: &[(&str, f64, f64)] = &[
+    ("hopper-random-v2", 2.930_153_4, 292.5542),
+    ("hopper-medium-v2", 315.868, 3222.3606),
+    ("hopper-medium-expert-v2", 315.868, 3759.0837),
+    ("hopper-expert-v2", 1645.2765, 3759.0837),
+    ("halfcheetah-random-v2", -525.9597, -85.358_215),
+    ("halfcheetah-medium-v2", -310.2342, 5309.3794),
+    ("halfcheetah-medium-expert-v2", -310.2342, 11252.035),
+    ("halfcheetah-expert-v2", 2045.8278, 11252.035),
+    ("walker2d-random-v2", -17.005_825, 75.03457),
+    ("walker2d-medium-v2", -6.605_672, 4226.94),
+    ("walker2d-medium-expert-v2", -6.605_672, 5011.6934),
+    ("walker2d-expert-v2", 763.414_16, 5011.6934),
+];
+
+/// Smallest and largest return of an episode in the D4RL file of a task, where they are known.
+pub fn returns(task: &str) -> Option<(f64, f64)> {
+    let (_, low, high) = RETURNS.iter().find(|(name, ..)| *name == task)?;
+    Some((*low, *high))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

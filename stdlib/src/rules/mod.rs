@@ -13,7 +13,7 @@ mod stop;
 pub use action::{Fail, Pause, Retry, Rollback, Skip};
 pub use keep::{Best, Last};
 pub use metric::{EVALUATION, LOSSES, Metric, TRAINING, VALUE, metric};
-pub use statistic::{Gain, Halving, Iqm, MeanCi, ProbabilityOfImprovement, Spread};
+pub use statistic::{Count, Gain, Halving, Iqm, MeanCi, ProbabilityOfImprovement, Spread};
 pub use stop::{Diverges, Flat, Plateau, Reaches};
 
 /// Every builtin of this folder.
@@ -33,6 +33,7 @@ pub const LIST: &[Builtin] = &[
     Iqm::BUILTIN,
     Gain::BUILTIN,
     Spread::BUILTIN,
+    Count::BUILTIN,
     ProbabilityOfImprovement::BUILTIN,
     Halving::BUILTIN,
 ];

@@ -1,6 +1,9 @@
 //! How are lanes summarised in a report, and which lanes of a sweep are stopped early?
 
-use align_schema::{Bounds, Dim, Quantity, Ty, builtin};
+use align_schema::{Bounds, Dim, Quantity, Ty, Value, builtin};
+
+/// What an `expect` says of lanes whose stage was skipped.
+const SKIPPED: Ty = Ty::Enum(&["leave_out", "fail"]);
 
 builtin! {
     /// Mean with a confidence interval (Student's t over seeds).
@@ -9,6 +12,8 @@ builtin! {
         metric: String = Ty::Metric, effect Inert;
         /// Level of the interval.
         level: Quantity = Ty::Quantity(&[Dim::Share]), default "95%", bounds Bounds::open(0.0, 1.0), effect Inert;
+        /// What becomes of lanes in which the stage was skipped: `leave_out` takes the others, `fail` does not meet the claim.
+        skipped: Option<String> = SKIPPED, effect Inert;
     }
 }
 
@@ -17,6 +22,8 @@ builtin! {
     pub struct Iqm = "iqm" in Statistic {
         /// A metric of a stage, such as `controller.score`.
         metric: String = Ty::Metric, effect Inert;
+        /// What becomes of lanes in which the stage was skipped: `leave_out` takes the others, `fail` does not meet the claim.
+        skipped: Option<String> = SKIPPED, effect Inert;
     }
 }
 
@@ -27,6 +34,8 @@ builtin! {
         metric: String = Ty::Metric, effect Inert;
         /// What it is compared with.
         over: String = Ty::Metric, effect Inert;
+        /// What becomes of lanes in which the stage was skipped: `leave_out` takes the others, `fail` does not meet the claim.
+        skipped: Option<String> = SKIPPED, effect Inert;
     }
 }
 
@@ -35,6 +44,8 @@ builtin! {
     pub struct Spread = "spread" in Statistic {
         /// A metric of a stage.
         metric: String = Ty::Metric, effect Inert;
+        /// What becomes of lanes in which the stage was skipped: `leave_out` takes the others, `fail` does not meet the claim.
+        skipped: Option<String> = SKIPPED, effect Inert;
     }
 }
 
@@ -45,6 +56,22 @@ builtin! {
         metric: String = Ty::Metric, effect Inert;
         /// What it is compared with.
         over: String = Ty::Metric, effect Inert;
+        /// What becomes of lanes in which the stage was skipped: `leave_out` takes the others, `fail` does not meet the claim.
+        skipped: Option<String> = SKIPPED, effect Inert;
+    }
+}
+
+builtin! {
+    /// How many lanes satisfy a comparison of a metric, such as `count(controller.score >= 70 points)`.
+    ///
+    /// ```align
+    /// report study { expect count(controller.score >= 70 points) >= 12 }
+    /// ```
+    pub struct Count = "count" in Statistic {
+        /// A metric of a stage compared with a number.
+        claim: Value = Ty::Condition, effect Inert;
+        /// What becomes of lanes in which the stage was skipped: `leave_out` takes the others, `fail` does not meet the claim.
+        skipped: Option<String> = SKIPPED, effect Inert;
     }
 }
 

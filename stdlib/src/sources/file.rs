@@ -17,5 +17,7 @@ builtin! {
         path: String = Ty::Str;
         /// The task it was recorded in; without it there is no normalised score and no time limit.
         task: Option<String> = Ty::Task;
+        /// `false` says that the file has no rewards (demonstrations): `rewards` is then not read, and what needs returns refuses the data.
+        rewards: Option<bool> = Ty::Bool;
     }
 }

@@ -209,7 +209,7 @@ fn sweeps_and_reports() {
                 "taks",
             ),
             (
-                "sweep s of lane { task in [\"hopper-medium-v2\", \"walker2d-medium-v2\"]\nseed in 0..=2\nwithout { task: \"hopper-medium-v2\", seed: 1 }\nparallel = 2 }\nreport s { table = mean_ci(score) by [task, stage] }",
+                "sweep s of lane { task in [\"hopper-medium-v2\", \"walker2d-medium-v2\"]\nseed in 0..=3\nwithout { task: \"hopper-medium-v2\", seed: 1 }\nparallel = 2 }\nreport s { table = mean_ci(score) by [task, stage] }",
                 "",
                 "",
             ),

@@ -34,6 +34,9 @@ pub(crate) struct CheckArgs {
     /// Refuse a node that needs more memory than this, such as `8GiB`.
     #[arg(long, value_name = "SIZE", value_parser = super::size)]
     memory: Option<u64>,
+    /// How many lanes a sweep may have.
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    max_lanes: u64,
     #[command(flatten)]
     fix: FixArgs,
     #[command(flatten)]
@@ -45,6 +48,7 @@ pub(crate) fn run(args: &CheckArgs) -> Exit {
         sets: args.sets.clone(),
         allow_unset: true,
         machine: crate::machine::limited(args.memory),
+        max_lanes: args.max_lanes,
     };
     let check = |desk: &Desk, main: &str| {
         let checked = align_compiler::check(desk, main, &options);

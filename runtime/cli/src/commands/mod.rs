@@ -148,6 +148,9 @@ pub(crate) struct ProgramArgs {
     /// Give a `param` of the program a value; may be repeated.
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = name_value)]
     pub(crate) sets: Vec<(String, String)>,
+    /// How many lanes a sweep may have.
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub(crate) max_lanes: u64,
 }
 
 /// What a run may use.

@@ -16,7 +16,8 @@ pub struct Source {
     name: String,
     observations: Dataset,
     actions: Dataset,
-    rewards: Dataset,
+    /// None for demonstrations without rewards.
+    rewards: Option<Dataset>,
     terminals: Dataset,
     timeouts: Option<Dataset>,
     steps: usize,
@@ -28,8 +29,8 @@ pub struct Source {
 const MAX_RATIO: u64 = 1_100;
 
 impl Source {
-    /// Opens a file and checks the shapes of its arrays, against the task where there is one.
-    pub fn open(path: &Path, task: Option<&Task>) -> Result<Self, JobError> {
+    /// Opens a file and checks the shapes of its arrays, against the task where there is one; `rewards` says whether it has them.
+    pub fn open(path: &Path, task: Option<&Task>, rewards: bool) -> Result<Self, JobError> {
         let name = path.display().to_string();
         let bad = |what: String| JobError::Data(format!("`{name}`: {what}"));
         let size = match std::fs::metadata(path) {
@@ -74,7 +75,11 @@ impl Source {
         };
         let (observations, obs_shape) = array("observations")?;
         let (actions, act_shape) = array("actions")?;
-        let (rewards, reward_shape) = array("rewards")?;
+        let rewards = if rewards {
+            Some(array("rewards")?)
+        } else {
+            None
+        };
         let (terminals, terminal_shape) = array("terminals")?;
         let timeouts = if file.dataset("timeouts").is_ok() {
             Some(array("timeouts")?)
@@ -84,7 +89,9 @@ impl Source {
         let (steps, obs) = matrix("observations", &obs_shape).map_err(bad)?;
         let (act_steps, act) = matrix("actions", &act_shape).map_err(bad)?;
         let mut lengths = vec![("actions", act_steps)];
-        lengths.push(("rewards", column("rewards", &reward_shape).map_err(bad)?));
+        if let Some((_, shape)) = &rewards {
+            lengths.push(("rewards", column("rewards", shape).map_err(bad)?));
+        }
         lengths.push((
             "terminals",
             column("terminals", &terminal_shape).map_err(bad)?,
@@ -109,6 +116,7 @@ impl Source {
             )));
         }
         let timeouts = timeouts.map(|(set, _)| set);
+        let rewards = rewards.map(|(set, _)| set);
         Ok(Self {
             name,
             observations,
@@ -129,7 +137,11 @@ impl Source {
             act: self.act,
             observations: self.floats("observations", &self.observations, self.obs)?,
             actions: self.floats("actions", &self.actions, self.act)?,
-            rewards: self.floats("rewards", &self.rewards, 1)?,
+            rewards: match &self.rewards {
+                Some(set) => self.floats("rewards", set, 1)?,
+                // What would read them is refused before anything runs.
+                None => vec![0.0; self.steps],
+            },
             terminals: self.flags("terminals", &self.terminals)?,
             timeouts: Vec::new(),
             offsets: vec![0],
@@ -206,8 +218,13 @@ fn missing(key: &str, file: &File, error: &hdf5_pure::Error) -> String {
     if there.is_empty() {
         format!("no array `{key}` ({error})")
     } else {
+        let advice = if key == "rewards" {
+            "; for demonstrations without rewards say so: `file(.., rewards: false)`"
+        } else {
+            ""
+        };
         format!(
-            "no array `{key}` at the root; found `{}`",
+            "no array `{key}` at the root; found `{}`{advice}",
             there.join("`, `")
         )
     }

@@ -105,7 +105,7 @@ fn gather(
     } else {
         let (path, task) = located(call)?;
         progress(0.0, &format!("reading {}", path.display()));
-        let rollouts = Source::open(&path, task)?.read(task)?;
+        let rollouts = Source::open(&path, task, has_rewards(call))?.read(task)?;
         (planner_cut(rollouts, task), task)
     };
     let shape = Shape::of(node);
@@ -235,6 +235,11 @@ fn located(call: &Call) -> Result<(PathBuf, Option<&'static Task>), JobError> {
     }
 }
 
+/// Whether a source has rewards: all but a file that says otherwise.
+fn has_rewards(call: &Call) -> bool {
+    !matches!(call.arg("rewards"), Some(Value::Bool(false)))
+}
+
 fn known(name: &str) -> Result<&'static Task, JobError> {
     crate::envs::task(name).ok_or_else(|| JobError::Data(format!("unknown task `{name}`")))
 }
@@ -297,7 +302,7 @@ pub fn preflight(node: &Node) -> Result<(), String> {
             return Ok(());
         }
         let (path, task) = located(call)?;
-        Source::open(&path, task).map(|_| ())
+        Source::open(&path, task, has_rewards(call)).map(|_| ())
     };
     check().map_err(|e| e.to_string())
 }

@@ -16,7 +16,7 @@ fn hopper() -> Option<&'static Task> {
 }
 
 fn load(path: &Path, task: Option<&Task>) -> Result<Rollouts, JobError> {
-    Source::open(path, task)?.read(task)
+    Source::open(path, task, true)?.read(task)
 }
 
 #[test]
