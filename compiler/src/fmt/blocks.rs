@@ -49,7 +49,7 @@ pub fn forced_blanks(sections: &[Section], marks: &[usize]) -> Vec<usize> {
         };
         let tall = end.saturating_sub(begin) > 1;
         let forced = match (before, section) {
-            (None, _) | (_, Section::Other) | (Some(Section::Other), _) => false,
+            (None | Some(Section::Other), _) | (_, Section::Other) => false,
             (Some(Section::Edition), _) => true,
             _ => tall || tall_before,
         };

@@ -150,9 +150,8 @@ impl Printer<'_, '_> {
             Op::Text(text) => self.text(text),
             Op::IfBroken(text) if broken => self.text(text),
             Op::IfFlat(text) if !broken => self.text(text),
-            Op::IfBroken(_) | Op::IfFlat(_) => {}
             Op::PadIfBroken(count) if broken => self.pad(count),
-            Op::PadIfBroken(_) => {}
+            Op::IfBroken(_) | Op::IfFlat(_) | Op::PadIfBroken(_) => {}
             Op::Line(text) if !broken => self.text(text),
             Op::Line(_) | Op::Hard => self.new_line(),
             Op::Blank => {

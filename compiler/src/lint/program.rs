@@ -227,12 +227,14 @@ pub fn calls(expr: &Expr) -> Vec<Called<'_>> {
 pub fn walk<'a>(expr: &'a Expr, visit: &mut dyn FnMut(&'a Expr)) {
     visit(expr);
     match &expr.kind {
-        ExprKind::List(list) => list.iter().for_each(|e| walk(e, visit)),
-        ExprKind::Record(entries) => entries.iter().for_each(|(_, e)| walk(e, visit)),
+        ExprKind::List(list) => for_all(list.iter(), visit),
+        ExprKind::Record(entries) => for_all(entries.iter().map(|(_, e)| e), visit),
         ExprKind::Member { base, .. } => walk(base, visit),
         ExprKind::Call { callee, args, .. } => {
             walk(callee, visit);
-            args.iter().for_each(|a| walk(&a.value, visit));
+            for arg in args {
+                walk(&arg.value, visit);
+            }
         }
         ExprKind::Index { base, index } => {
             walk(base, visit);
@@ -248,6 +250,12 @@ pub fn walk<'a>(expr: &'a Expr, visit: &mut dyn FnMut(&'a Expr)) {
         | ExprKind::Bool(_)
         | ExprKind::Ref(_)
         | ExprKind::Error => {}
+    }
+}
+
+fn for_all<'a>(list: impl Iterator<Item = &'a Expr>, visit: &mut dyn FnMut(&'a Expr)) {
+    for expr in list {
+        walk(expr, visit);
     }
 }
 
@@ -272,7 +280,9 @@ pub fn walk_body<'a>(body: &'a [Stmt], visit: &mut dyn FnMut(&str, &'a Expr)) {
                 }
             }
             StmtKind::Eval { every, body } => {
-                every.iter().for_each(|e| go("every", e));
+                for e in every {
+                    go("every", e);
+                }
                 walk_body(body, visit);
             }
             StmtKind::Checkpoint { every, body } => {

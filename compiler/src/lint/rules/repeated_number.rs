@@ -14,13 +14,13 @@ const FEWEST: usize = 3;
 pub fn find(program: &Program<'_>, out: &mut Vec<Diagnostic>) {
     let mut seen: BTreeMap<(String, String), Vec<Span>> = BTreeMap::new();
     for (_, item) in program.items() {
-        let block = match &item.kind {
-            ItemKind::Dataset(b)
-            | ItemKind::Model(b)
-            | ItemKind::Stage(b)
-            | ItemKind::Sequence(b)
-            | ItemKind::Cascade(b) => b,
-            _ => continue,
+        let (ItemKind::Dataset(b)
+        | ItemKind::Model(b)
+        | ItemKind::Stage(b)
+        | ItemKind::Sequence(b)
+        | ItemKind::Cascade(b)) = &item.kind
+        else {
+            continue;
         };
         walk_body(&block.body, &mut |field, expr| {
             let mut note = |name: &str, expr: &Expr| {
@@ -41,7 +41,9 @@ pub fn find(program: &Program<'_>, out: &mut Vec<Diagnostic>) {
                     }
                 }
                 ExprKind::Record(entries) => {
-                    entries.iter().for_each(|(path, e)| note(&path.text(), e));
+                    for (path, e) in entries {
+                        note(&path.text(), e);
+                    }
                 }
                 _ => {}
             }
