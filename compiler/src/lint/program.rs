@@ -280,7 +280,7 @@ pub fn walk_body<'a>(body: &'a [Stmt], visit: &mut dyn FnMut(&str, &'a Expr)) {
                 }
             }
             StmtKind::Eval { every, body } => {
-                for e in every {
+                if let Some(e) = every {
                     go("every", e);
                 }
                 walk_body(body, visit);

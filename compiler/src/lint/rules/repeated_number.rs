@@ -22,7 +22,7 @@ pub fn find(program: &Program<'_>, out: &mut Vec<Diagnostic>) {
         else {
             continue;
         };
-        walk_body(&block.body, &mut |field, expr| {
+        walk_body(&b.body, &mut |field, expr| {
             let mut note = |name: &str, expr: &Expr| {
                 let text = program.text(expr.span);
                 if matches!(expr.kind, ExprKind::Number { .. }) && is_odd(text) {
