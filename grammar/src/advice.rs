@@ -131,6 +131,7 @@ pub fn explain(text: &str, what: Fragment, failure: &Failure, before: Option<&st
         .or_else(|| place.body_for_value())
         .or_else(|| place.opening())
         .or_else(|| place.parameters())
+        .or_else(|| place.swallowed())
         .or_else(|| place.sign())
         .or_else(|| place.name())
         .or_else(|| place.value())

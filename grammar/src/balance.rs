@@ -10,6 +10,9 @@ use crate::map::Edit;
 /// Label of an opener.
 pub const OPENED: &str = "opened here";
 
+/// How many tokens after a closer say what it closes.
+const NEAR: usize = 64;
+
 /// An opened bracket.
 #[derive(Clone, Copy)]
 struct Opener {
@@ -85,12 +88,11 @@ impl<'a> Balancer<'a> {
                     if byte == b'}' && !first {
                         self.head_closes(before, indent);
                     }
-                    let next = after
-                        .iter()
-                        .skip(1)
-                        .find(|(l, _)| *l != line)
-                        .map(|(_, t)| *t);
-                    let after = after.iter().skip(1).take_while(|(l, _)| *l == line);
+                    // A look at a few tokens is enough, and keeps a file of one endless line fast.
+                    let after = after.get(1..).unwrap_or(&[]);
+                    let after = after.get(..NEAR.min(after.len())).unwrap_or(&[]);
+                    let next = after.iter().find(|(l, _)| *l != line).map(|(_, t)| *t);
+                    let after = after.iter().take_while(|(l, _)| *l == line);
                     let closers: Vec<u8> = after
                         .filter_map(|(_, t)| match t.kind {
                             Kind::Close(byte) => Some(byte),
@@ -100,6 +102,8 @@ impl<'a> Balancer<'a> {
                     let early = closers.is_empty() && !first && self.too_early(byte, line, next);
                     if early {
                         self.closes_early(token);
+                    } else if closers.is_empty() && !first && self.instead(byte, line, next) {
+                        self.closes_other(token, byte);
                     } else {
                         self.close(token, byte, (first, indent, line), &closers);
                     }
@@ -149,6 +153,16 @@ impl<'a> Balancer<'a> {
         let goes_on = column > top.indent;
         let closed_there = next.kind == Kind::Close(b'}') && column == top.indent;
         byte == b'}' && top.byte == b'{' && top.line < line && (goes_on || closed_there)
+    }
+
+    /// Whether a `}` stands where the bracket of a value should end: `source = f(a }` in a block that goes on in the next line.
+    fn instead(&self, byte: u8, line: usize, next: Option<Token>) -> bool {
+        let Some((top, next)) = self.stack.last().zip(next) else {
+            return false;
+        };
+        let block = self.stack.iter().rev().find(|o| !o.inside);
+        let goes_on = block.is_some_and(|o| o.line < line && self.column(next.start) > o.indent);
+        byte == b'}' && top.byte != b'{' && top.line == line && goes_on
     }
 
     /// A `}` that closes a block too early.
@@ -260,6 +274,7 @@ impl<'a> Balancer<'a> {
         };
         let from = before.partition_point(|(l, _)| *l < line);
         let head = before.get(from..).unwrap_or(&[]);
+        let head = head.get(..NEAR.min(head.len())).unwrap_or(&[]);
         let word = |i: usize| head.get(i).map_or("", |(_, t)| t.text(self.source));
         let opens = head.iter().any(|(_, t)| t.kind == Kind::Open(b'{'));
         let block = lex::ITEM_WORDS.contains(&word(0)) || matches!(word(0), "eval" | "checkpoint");
@@ -363,30 +378,35 @@ impl<'a> Balancer<'a> {
         }
         match self.stack.last().copied() {
             Some(top) if byte != b'}' && top.inside && top.byte != b'{' => {
-                let right = char::from(partner(top.byte));
-                let mut e = error(
-                    "A0002",
-                    token,
-                    format!(
-                        "`{}` is closed by `{}`",
-                        char::from(top.byte),
-                        char::from(byte)
-                    ),
-                    &format!("`{right}` is wanted here"),
-                );
-                e.related
-                    .push((Span::new(top.token.start, top.token.end), OPENED.to_owned()));
-                e.fix = Some((e.span, right.to_string()));
-                self.scan.errors.push(e);
-                self.scan.edits.push(Edit {
-                    start: token.start,
-                    end: token.end,
-                    text: right.to_string(),
-                });
-                self.stack.pop();
+                self.closes_other(token, byte);
             }
             _ => self.stray(token, byte),
         }
+    }
+
+    /// A closer of another kind than the innermost opener.
+    fn closes_other(&mut self, token: Token, byte: u8) {
+        let Some(top) = self.stack.pop() else {
+            return;
+        };
+        let right = char::from(partner(top.byte));
+        let (opened, closed) = (char::from(top.byte), char::from(byte));
+        let message = format!("`{opened}` is closed by `{closed}`");
+        let mut e = error(
+            "A0002",
+            token,
+            message,
+            &format!("`{right}` is wanted here"),
+        );
+        e.related
+            .push((Span::new(top.token.start, top.token.end), OPENED.to_owned()));
+        e.fix = Some((e.span, right.to_string()));
+        self.scan.errors.push(e);
+        self.scan.edits.push(Edit {
+            start: token.start,
+            end: token.end,
+            text: right.to_string(),
+        });
     }
 
     /// A closer that closes nothing.

@@ -317,6 +317,27 @@ impl Place<'_> {
         None
     }
 
+    /// `f(width: 16 depth: 2)`, where the name was read as a unit, and `f(task by: waypoint)`.
+    pub fn swallowed(&self) -> Option<Advice> {
+        let (here, name) = (self.here()?, self.previous()?);
+        let before = self.token(self.found.checked_sub(2)?)?;
+        let call = self.bracket == Some((b'(', true)) && self.word(0) != "pipeline";
+        let labels = here.text(self.text) == ":" && name.kind == Kind::Word;
+        if !call || !labels || !before.ends_value(self.text) {
+            return None;
+        }
+        Some(
+            Advice::between(
+                before.end,
+                name.start,
+                "two arguments need a `,` between them",
+                "`,` is missing here",
+            )
+            .code("A0005")
+            .repair(before.end, before.end, ","),
+        )
+    }
+
     /// `pipeline lane(task: Task seed: Seed)`.
     pub fn parameters(&self) -> Option<Advice> {
         let (here, previous) = (self.here()?, self.previous()?);

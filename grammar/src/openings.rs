@@ -223,6 +223,15 @@ impl Place<'_> {
         let edge = self.edge();
         let first = self.word(0);
         let alone = self.found == 1;
+        if alone && first == "on" && here.kind == Kind::Open(b'{') {
+            return Advice::between(
+                edge,
+                here.start,
+                "`on` does not say what happens",
+                "expected an event, such as `failure`",
+            )
+            .repair(edge, edge, " failure");
+        }
         if alone && lex::ITEM_WORDS.contains(&first) && here.kind == Kind::Word {
             let token = self.token(0).unwrap_or(here);
             return Advice::at(

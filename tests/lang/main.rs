@@ -1,5 +1,6 @@
 //! The language, case by case: pages of codes, cases in Markdown, whole programs.
 
+mod broken;
 mod cases;
 mod corpus;
 mod pages;
@@ -9,6 +10,7 @@ use align_tests::world;
 fn main() {
     let args = libtest_mimic::Arguments::from_args();
     let mut trials = pages::trials();
+    trials.extend(broken::trials());
     trials.extend(cases::own());
     trials.extend(cases::trials());
     trials.extend(corpus::trials());

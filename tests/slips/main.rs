@@ -9,8 +9,8 @@ mod plant;
 use std::collections::{BTreeMap, BTreeSet};
 
 use align_tests::stream::Stream;
-use align_tests::text_files;
 use align_tests::world::{Files, lines};
+use align_tests::{root, text_files};
 
 use plant::{CUT, KINDS, Program, Slip};
 
@@ -244,6 +244,30 @@ fn nearly_every_slip_is_reported_in_one_pass_and_little_else() {
         figures.noise() <= 1.2,
         "{:.2} messages a slip",
         figures.noise()
+    );
+    documented(&figures);
+}
+
+/// The README's figures are these, give or take what a new message may move; `ALIGN_BLESS=1` writes them.
+fn documented(figures: &Figures) {
+    const HEAD: &str = "## Figures\n";
+    let path = root().join("tests/slips/README.md");
+    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    let (before, after) = text.split_once(HEAD).unwrap_or((&text, ""));
+    if std::env::var_os("ALIGN_BLESS").is_some() {
+        let new = format!("{before}{HEAD}\n{}", figures.table());
+        std::fs::write(&path, new).expect("the README can be written");
+        return;
+    }
+    let number = |mark: &str| -> Option<f64> {
+        let word = after.split(mark).next()?.rsplit([' ', '(']).next()?;
+        word.parse().ok()
+    };
+    let (share, noise) = (number("%)"), number(" messages a slip"));
+    let near = |said: Option<f64>, is: f64, most: f64| said.is_some_and(|s| (s - is).abs() <= most);
+    assert!(
+        near(share, figures.share(), 1.5) && near(noise, figures.noise(), 0.06),
+        "the README says {share:?} and {noise:?}; ALIGN_BLESS=1 writes the figures"
     );
 }
 

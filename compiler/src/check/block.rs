@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use align_grammar::ast::{Expr, Span, Stmt, StmtKind};
+use align_grammar::ast::{Expr, ExprKind, Span, Stmt, StmtKind};
 use align_plan::Field;
 use align_schema::{Block, Param, Ty, Value};
 
@@ -44,6 +44,10 @@ impl Checker<'_> {
             };
             let text = path.text();
             let Some(param) = schema.field(&text) else {
+                if matches!(value.kind, ExprKind::Error) {
+                    // Whether this was meant to be a field is not known.
+                    continue;
+                }
                 if let Some(name) = self.unknown_field(at, schema, owner, &text, path.span) {
                     // A misspelt field is wrong, but it is not missing too.
                     let given = Given {

@@ -144,7 +144,7 @@ impl Checker<'_> {
             at,
             expr,
             ("patience", 2, patience),
-            patience + 1,
+            patience.saturating_add(1),
             warmup,
             horizon,
         );

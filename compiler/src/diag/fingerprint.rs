@@ -17,6 +17,7 @@ pub fn fingerprints(sources: &Sources, diagnostics: &[Diagnostic]) -> Vec<String
                 .get(d.file)
                 .map_or("", |s| s.line(start.line))
                 .trim();
+            let line = line.get(..LONG).unwrap_or(line);
             let path = plain(sources.path(d.file));
             // The parts cannot run into each other: none of them holds this byte.
             let base = fnv(fnv(fnv(OFFSET, d.code), &path), line);
@@ -39,6 +40,9 @@ pub fn plain(path: &str) -> String {
     }
     rest.to_owned()
 }
+
+/// Of a longer line only the beginning counts, so that one line with thousands of findings is not read for each.
+const LONG: usize = 1_000;
 
 const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
 const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;

@@ -10,6 +10,8 @@ pub mod render;
 mod source;
 
 pub use findings::Findings;
+use std::collections::HashMap;
+
 pub use source::{FileId, Place, Source, Sources};
 
 use align_grammar::ast::{Span, SyntaxError};
@@ -229,11 +231,18 @@ pub fn sort(diagnostics: &mut Vec<Diagnostic>) {
 /// Drops what only follows from something else: findings inside text that did not parse; unused definitions and stages, and stages that are one
 /// node, while there is an error (what would use them or tell them apart may be what is wrong); missing stop rules in a file with a statement that is not understood.
 pub fn drop_follow_ups(diagnostics: &mut Vec<Diagnostic>) {
-    let broken: Vec<(FileId, Span)> = diagnostics
+    let mut broken: Vec<(FileId, Span)> = diagnostics
         .iter()
         .filter(|d| d.code.starts_with("A0"))
         .map(|d| (d.file, d.span))
         .collect();
+    broken.sort_unstable();
+    // How far the spans up to each one reach.
+    let mut reach: Vec<(FileId, u32)> = Vec::with_capacity(broken.len());
+    for (file, span) in &broken {
+        let before = reach.last().filter(|(f, _)| f == file).map_or(0, |r| r.1);
+        reach.push((*file, before.max(span.end)));
+    }
     let errors = diagnostics.iter().any(Diagnostic::is_error);
     let lost: std::collections::HashSet<FileId> = diagnostics
         .iter()
@@ -241,15 +250,15 @@ pub fn drop_follow_ups(diagnostics: &mut Vec<Diagnostic>) {
         .map(|d| d.file)
         .collect();
     diagnostics.retain(|d| {
-        let inside = |(file, span): &(FileId, Span)| {
-            *file == d.file && span.start < d.span.end && d.span.start < span.end
-        };
+        let before = broken.partition_point(|(f, s)| (*f, s.start) < (d.file, d.span.end));
+        let last = before.checked_sub(1).and_then(|at| reach.get(at));
+        let inside = last.is_some_and(|(f, end)| *f == d.file && d.span.start < *end);
         let idle = errors && matches!(d.code, "A1011" | "A4005" | "A4010" | "A6008");
         // A rule that is misspelt or did not parse is not missing.
         let torn = d.code == "A5018" && lost.contains(&d.file);
         // That a stage lacks its budget does not follow from what is wrong in its `until`.
         let stays = d.code.starts_with("A0") || d.code == "A5001";
-        stays || !(idle || torn || broken.iter().any(inside))
+        stays || !(idle || torn || inside)
     });
 }
 
@@ -271,14 +280,12 @@ fn missed(message: &str) -> &str {
 pub fn join_repeats(diagnostics: &mut Vec<Diagnostic>) {
     let mut out: Vec<Diagnostic> = Vec::new();
     let mut places: Vec<usize> = Vec::new();
+    let mut firsts: HashMap<(FileId, String), usize> = HashMap::new();
     for d in diagnostics.drain(..) {
-        let same = |first: &Diagnostic| {
-            d.code == "A1001"
-                && first.code == d.code
-                && first.file == d.file
-                && missed(&first.message) == missed(&d.message)
-        };
-        let Some(at) = out.iter().position(same) else {
+        let name = (d.code == "A1001").then(|| (d.file, missed(&d.message).to_owned()));
+        let first = name.as_ref().and_then(|name| firsts.get(name).copied());
+        let Some(at) = first else {
+            firsts.extend(name.map(|name| (name, out.len())));
             out.push(d);
             places.push(1);
             continue;

@@ -24,6 +24,8 @@ pub struct Source {
     pub text: String,
     /// First byte of each line.
     lines: Vec<u32>,
+    /// Whether every character is a byte, so that columns need no counting.
+    ascii: bool,
 }
 
 impl Source {
@@ -36,6 +38,7 @@ impl Source {
             .collect();
         Self {
             path: path.into(),
+            ascii: text.is_ascii(),
             text,
             lines,
         }
@@ -50,9 +53,14 @@ impl Source {
             .max(1);
         let start = self.lines.get(line - 1).map_or(0, |s| *s as usize);
         let before = self.text.get(start..offset).unwrap_or("");
+        let columns = if self.ascii {
+            before.len()
+        } else {
+            before.chars().count()
+        };
         Place {
             line: line as u32,
-            column: before.chars().count() as u32 + 1,
+            column: columns as u32 + 1,
         }
     }
 
