@@ -28,11 +28,7 @@ impl Checker<'_> {
                     "`retry` or `rollback` with a `scale` such as `{ batch: 0.5 }`, `skip`, `fail` or `pause`",
                 )
             }
-            ("data", Action::Retry { .. }) => (
-                "the same data is read again",
-                "`skip`, `fail`, `pause`, or `rollback` with a `then`",
-            ),
-            ("data", Action::Rollback { then: None, .. }) => (
+            ("data", Action::Retry { .. } | Action::Rollback { then: None, .. }) => (
                 "the same data is read again",
                 "`skip`, `fail`, `pause`, or `rollback` with a `then`",
             ),

@@ -50,7 +50,7 @@ impl Checker<'_> {
         let Some(call) = find(value, "mean_ci") else {
             return;
         };
-        let score = matches!(call.arg("metric"), Some(Value::Name(n)) if n == "score" || n.ends_with(".score"));
+        let score = matches!(call.arg("metric"), Some(Value::Name(n)) if n.rsplit('.').next() == Some("score"));
         // The interval of a single lane is over its episodes.
         if subject.lanes.is_empty() || (subject.lanes.len() == 1 && score) {
             return;
@@ -407,30 +407,38 @@ impl Checker<'_> {
         }))
     }
 
-    /// `count(..)`; other statistics are ordinary calls.
-    pub(super) fn count_call(&mut self, at: At, expr: &Expr) -> Option<Option<Value>> {
-        let ExprKind::Call { callee, .. } = &expr.kind else {
-            return None;
+    /// The value of `count(..)`.
+    pub(super) fn count_call(&mut self, at: At, expr: &Expr) -> Option<Value> {
+        let Some(claim) = argument(expr, "claim", 0) else {
+            // Says which argument is missing.
+            let group = align_schema::Group::Statistic;
+            return self.call_value(at, expr, group, COUNT, &mut super::Edges::default());
         };
-        if !matches!(&callee.kind, ExprKind::Ref(n) if n.text == "count") {
-            return None;
-        }
-        let claim = argument(expr, "claim", 0)?;
         let claim = self.counted_claim(at, claim);
-        let skipped = argument(expr, "skipped", 1).and_then(|e| match &e.kind {
-            ExprKind::Ref(n) if matches!(n.text.as_str(), "leave_out" | "fail") => {
-                Some(Value::Name(n.text.clone()))
-            }
-            _ => None,
-        });
-        Some(claim.map(|claim| {
-            let mut args = vec![("claim".to_owned(), claim)];
-            args.extend(skipped.map(|v| ("skipped".to_owned(), v)));
-            Value::from(Call {
-                name: "count".into(),
-                args,
-            })
+        let mut args = vec![("claim".to_owned(), claim?)];
+        if let Some(then) = argument(expr, "skipped", 1) {
+            let spot = super::Spot {
+                path: "expect",
+                name: "skipped",
+            };
+            let ty = align_schema::Ty::Enum(&["leave_out", "fail"]);
+            let value = self.value(at, then, ty, None, spot, &mut super::Edges::default())?;
+            args.push(("skipped".to_owned(), value));
+        }
+        Some(Value::from(Call {
+            name: "count".into(),
+            args,
         }))
+    }
+}
+
+/// Whether an expression calls `count`, whose argument is a comparison and no value of its own.
+pub(super) fn is_count(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Call { callee, .. } => {
+            matches!(&callee.kind, ExprKind::Ref(n) if n.text == "count")
+        }
+        _ => false,
     }
 }
 

@@ -107,6 +107,11 @@ fn joined<'e>(expr: &'e Expr, op: BinaryOp, out: &mut Vec<&'e Expr>) {
     }
 }
 
+/// Whether no number lies in both.
+#[allow(
+    clippy::float_cmp,
+    reason = "ends of intervals meet exactly or not at all"
+)]
 pub(super) fn apart(a: &Range, b: &Range) -> bool {
     if a.of != b.of {
         return false;

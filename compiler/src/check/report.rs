@@ -345,8 +345,9 @@ impl Checker<'_> {
             let (_, dim) = self.metric_info(name)?;
             return Some((value, dim, false));
         }
-        if let Some(count) = self.count_call(at, expr) {
-            return count.map(|value| (value, Dim::Plain, false));
+        if super::claims::is_count(expr) {
+            let value = self.count_call(at, expr)?;
+            return Some((value, Dim::Plain, false));
         }
         let value = self.call_value(at, expr, Group::Statistic, SPOT, &mut Edges::default())?;
         let Value::Call(call) = &value else {

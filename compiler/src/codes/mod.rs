@@ -78,6 +78,20 @@ mod tests {
     }
 
     #[test]
+    fn the_codes_are_those_of_the_specification_and_each_has_a_page() {
+        // How many the specification has of each group; numbers run from 1 without a gap.
+        let groups = [9, 12, 16, 9, 10, 18, 11, 8, 8];
+        let wanted = groups
+            .iter()
+            .enumerate()
+            .flat_map(|(g, n)| (1..=*n).map(move |i| format!("A{g}{i:03}")));
+        let found: Vec<&str> = ALL.iter().map(|c| c.code).collect();
+        assert_eq!(found, wanted.collect::<Vec<_>>());
+        let bare: Vec<&str> = found.into_iter().filter(|c| page(c).is_none()).collect();
+        assert_eq!(bare, [""; 0]);
+    }
+
+    #[test]
     fn every_page_has_its_title_and_both_examples() {
         for page in PAGES {
             let code = find(page.code);
