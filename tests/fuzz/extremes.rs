@@ -196,15 +196,13 @@ fn strange() -> Vec<String> {
 }
 
 fn circles() -> Vec<String> {
-    let chain: String = (0..400)
-        .map(|n| format!("let v{n} = v{}\n", n + 1))
-        .collect();
-    let doubled: String = (0..60)
-        .map(|n| format!("let v{n} = [v{0}, v{0}]\n", n + 1))
-        .collect();
-    let sums: String = (0..60)
-        .map(|n| format!("let v{n} = v{0} + v{0}\n", n + 1))
-        .collect();
+    let joined = |count: usize, line: &dyn Fn(usize) -> String| -> String {
+        let lines: Vec<String> = (0..count).map(line).collect();
+        lines.concat()
+    };
+    let chain = joined(400, &|n| format!("let v{n} = v{}\n", n + 1));
+    let doubled = joined(60, &|n| format!("let v{n} = [v{0}, v{0}]\n", n + 1));
+    let sums = joined(60, &|n| format!("let v{n} = v{0} + v{0}\n", n + 1));
     let use_all = |body: &str, last: usize| {
         format!("align 1\n{body}let v{last} = 1\nmodel m {{ net = temporal_unet(width: v0) }}\n")
     };

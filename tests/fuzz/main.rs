@@ -84,7 +84,7 @@ fn around(corpus: &[(String, String)], input: String) -> Files {
     list.extend(
         corpus
             .iter()
-            .filter(|(path, _)| path.ends_with(".align"))
+            .filter(|(path, _)| path.rsplit('.').next() == Some("align"))
             .cloned(),
     );
     Files {
