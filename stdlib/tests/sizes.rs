@@ -1,5 +1,7 @@
 //! Are the sizes that the compiler reckons with those of the networks that run?
 #![cfg(feature = "exec")]
+#![allow(clippy::unwrap_used)]
+#![expect(clippy::float_cmp, reason = "counts are whole numbers")]
 
 use align_schema::{Call, Value};
 use align_stdlib::exec::weights::Arch;
