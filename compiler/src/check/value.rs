@@ -6,7 +6,7 @@ use align_schema::{Bounds, Group, Ty, Value};
 use super::number::{Folded, units};
 use super::{Bound, Checker, Edges, Let, Spot};
 use crate::diag::Diagnostic;
-use crate::hir::{At, Kind};
+use crate::hir::{At, Kind, ScopeId};
 use crate::suggest::{near, one_of, suggested};
 
 /// What a message calls a group.
@@ -151,7 +151,10 @@ impl Checker<'_> {
             return;
         }
         let root = root(expr);
-        if let Some(name) = root
+        // No name means anything in the text of a `--set`.
+        let typed_in = at.scope == ScopeId(u32::MAX);
+        if !typed_in
+            && let Some(name) = root
             && program.lookup(at.scope, &name.text).is_none()
             && !align_stdlib::builtins().any(|b| b.name == name.text)
         {
@@ -167,7 +170,8 @@ impl Checker<'_> {
             self.unknown("A1001", at, name, message, &words, Some(fallback));
             return;
         }
-        let Some(found) = self.describe(at, expr) else {
+        let word = root.filter(|_| typed_in).map(|n| format!("`{}`", n.text));
+        let Some(found) = word.or_else(|| self.describe(at, expr)) else {
             return;
         };
         let mut error = Diagnostic::error(

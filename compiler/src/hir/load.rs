@@ -224,6 +224,9 @@ impl Loader<'_> {
         if let Some(file) = &u.file {
             let target = join(from, &file.text);
             let scope = self.open_file(at, &target, file.span);
+            if let (Some(scope), true) = (scope, u.names.is_empty()) {
+                self.import_whole(at, &file.text, file.span, scope);
+            }
             for name in &u.names {
                 let id = scope.and_then(|scope| {
                     let found = self.program.lookup(scope, &name.text);
@@ -249,6 +252,40 @@ impl Loader<'_> {
             }
         } else if let Some(path) = &u.path {
             self.import_std(at, main, path, u);
+        }
+    }
+
+    /// A1007 for a `use` that names nothing; what the file has is known all the same, so that its uses stay silent.
+    fn import_whole(&mut self, at: At, file: &str, span: align_grammar::ast::Span, scope: ScopeId) {
+        let names: Vec<String> = self
+            .program
+            .names(scope, |_| true)
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
+        let known: Vec<&str> = names.iter().map(String::as_str).collect();
+        let help = match known.as_slice() {
+            [] => "the file defines nothing".to_owned(),
+            [only] => format!("write `use \"{file}\".{only}`"),
+            _ => format!(
+                "name what is needed, such as `use \"{file}\".{}`; it has {}",
+                known[0],
+                crate::suggest::all_of(&known)
+            ),
+        };
+        self.diagnostics.push(
+            Diagnostic::error(
+                "A1007",
+                at.file,
+                span,
+                format!("this `use` takes no name from `{file}`"),
+            )
+            .with_label("a file is not brought in as a whole")
+            .with_help(help),
+        );
+        for text in names {
+            let name = Name { text, span };
+            self.bring_meant(at, &name, Some(name.text.clone()));
         }
     }
 
