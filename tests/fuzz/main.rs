@@ -2,7 +2,8 @@
 //!
 //! A fixed number of inputs in the gate; with `ALIGN_FUZZ_SECONDS` as many as fit into that time (`bash tests/fuzz/run.sh 600`).  Inputs that
 //! show something new (another set of codes, another size of tree) join the pool that later ones are made of.  The input at work is in the
-//! file `ALIGN_FUZZ_INPUT`, so that a process that dies tells which one it was.  `ALIGN_FUZZ_SLOW` lists inputs that take more milliseconds.
+//! file `ALIGN_FUZZ_INPUT`, so that a process that dies tells which one it was.  `ALIGN_FUZZ_SLOW` lists inputs that take more milliseconds, and
+//! `ALIGN_FUZZ_PREFIXES` measures every prefix of every program instead.
 
 // A fuzzer reports.
 #![allow(clippy::print_stdout, clippy::exit)]
@@ -189,6 +190,10 @@ fn work(shared: &Shared, seed: u64, time: Option<Duration>, started: Instant) {
         shared.done.fetch_add(1, Ordering::Relaxed);
         checked
     };
+    if std::env::var_os("ALIGN_FUZZ_PREFIXES").is_some() {
+        prefixes(&corpus, own, started, shared);
+        return;
+    }
     for input in extremes::inputs(time.is_some()) {
         feed(input);
     }
@@ -206,4 +211,28 @@ fn work(shared: &Shared, seed: u64, time: Option<Duration>, started: Instant) {
             pool.push(input);
         }
     }
+}
+
+/// Every prefix of every program: the CPU time of the slowest, with all that is done to an input.
+fn prefixes(corpus: &[(String, String)], own: u64, started: Instant, shared: &Shared) {
+    let mut slowest = (Duration::ZERO, String::new());
+    let programs = corpus
+        .iter()
+        .filter(|(path, _)| path.rsplit('.').next() == Some("align"));
+    for (path, text) in programs {
+        for end in (0..=text.len()).filter(|end| text.is_char_boundary(*end)) {
+            let before = cpu(own, started);
+            subject::run(&around(corpus, text[..end].to_owned()));
+            let used = cpu(own, started).saturating_sub(before);
+            shared.done.fetch_add(1, Ordering::Relaxed);
+            if used > slowest.0 {
+                slowest = (used, format!("{path}, {end} bytes"));
+            }
+        }
+    }
+    println!(
+        "slowest prefix: {:.1} ms, {}",
+        slowest.0.as_secs_f64() * 1e3,
+        slowest.1
+    );
 }
