@@ -228,7 +228,8 @@ fn parts(cuts: &[usize], text: &str) -> impl Iterator<Item = Range<usize>> {
 /// Bytes of a part.
 const PART: usize = 16 * 1024;
 
-/// Where a file may be cut: right after a `}` outside all brackets that only blanks part from an item's word at the start of a line.
+/// Where a file may be cut: right after a `}` outside all brackets that only blanks and comments part from an item's word at the start of a
+/// line.
 fn cuts(text: &str, part: usize) -> Vec<usize> {
     let mut out = Vec::new();
     if text.len() <= part {
@@ -238,7 +239,7 @@ fn cuts(text: &str, part: usize) -> Vec<usize> {
     for token in Tokens::of(text) {
         let mut ended = None;
         match token.kind {
-            Kind::Blank => continue,
+            Kind::Blank | Kind::Comment | Kind::Doc => continue,
             Kind::Open(_) => depth += 1,
             Kind::Close(byte) => {
                 depth -= 1;
