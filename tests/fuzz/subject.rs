@@ -3,9 +3,10 @@
 use align_compiler::diag::{Diagnostic, fix, render};
 use align_compiler::graph::{States, mermaid, text};
 use align_compiler::{Checked, plan};
+use align_grammar::lex::Kind;
 use align_tests::world::Files;
 
-/// Parses, checks, renders, repairs and plans.  Panics where something does not hold; returns what the check said.
+/// Parses, checks, renders, repairs, lays out and plans.  Panics where something does not hold; returns what the check said.
 pub fn run(files: &Files) -> Checked {
     let Some((_, input)) = files.list.first() else {
         panic!("no input")
@@ -27,6 +28,7 @@ pub fn run(files: &Files) -> Checked {
     }
     render(&checked);
     repair(files, &checked);
+    lay_out(input);
     if let Some(plan) = plan(&checked) {
         assert!(!checked.has_errors(), "a plan in spite of an error");
         let states = States::default();
@@ -37,6 +39,20 @@ pub fn run(files: &Files) -> Checked {
         }
     }
     checked
+}
+
+/// The laid-out text is at rest, and its comments are those of the text.
+fn lay_out(input: &str) {
+    let once = align_compiler::fmt::format(input);
+    assert_eq!(align_compiler::fmt::format(&once), once, "laid out twice");
+    let comments = |text: &str| -> Vec<String> {
+        let tokens = align_grammar::lex::lex(text);
+        let of = tokens
+            .iter()
+            .filter(|t| matches!(t.kind, Kind::Comment | Kind::Doc));
+        of.map(|t| t.text(text).trim_end().to_owned()).collect()
+    };
+    assert_eq!(comments(&once).len(), comments(input).len(), "comments");
 }
 
 /// A diagnostic is complete, and all of its places are in the text.

@@ -30,13 +30,12 @@ pub fn try_format(text: &str) -> Result<String, Damage> {
     let windows = plain
         .split_once('\n')
         .is_some_and(|(first, _)| first.ends_with('\r'));
-    let unix;
-    let plain = if plain.contains("\r\n") {
-        unix = plain.replace("\r\n", "\n");
-        unix.as_str()
-    } else {
-        plain
-    };
+    let mut unix = std::borrow::Cow::Borrowed(plain);
+    // More than one `\r` before a line's end would be one less each time.
+    while unix.contains("\r\n") {
+        unix = unix.replace("\r\n", "\n").into();
+    }
+    let plain = unix.as_ref();
     let out = if unended(plain) {
         plain.to_owned()
     } else {
