@@ -26,7 +26,11 @@ pub fn format(text: &str) -> String {
 
 /// Formats a text, or says what a formatted one would lose.  An error here is a fault of the formatter, not of the program.
 pub fn try_format(text: &str) -> Result<String, Damage> {
-    let plain = text.strip_prefix('\u{feff}').unwrap_or(text);
+    // A second mark is no mark, but a character that does not belong there.
+    let marked = text.strip_prefix('\u{feff}');
+    let plain = marked
+        .filter(|rest| !rest.starts_with('\u{feff}'))
+        .unwrap_or(text);
     let windows = plain
         .split_once('\n')
         .is_some_and(|(first, _)| first.ends_with('\r'));
