@@ -15,7 +15,8 @@ pub struct Files {
     pub sets: Vec<(String, String)>,
 }
 
-struct Memory(BTreeMap<String, String>);
+/// Texts by path.
+pub struct Memory(pub BTreeMap<String, String>);
 
 impl World for Memory {
     fn read(&self, path: &str) -> Result<String, String> {

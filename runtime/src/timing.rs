@@ -37,11 +37,17 @@ pub fn timing(plan: &Plan, store: &Store, entries: &[PlanEntry], jobs: usize) ->
     let mut out = Timing::default();
     // Lanes of one pipeline are alike: a node that never ran is as fast as its like in another lane.
     let mut alike: HashMap<(&str, u32), Pace> = HashMap::new();
+    let empty = store.is_empty();
     let paces: Vec<Option<Pace>> = plan
         .nodes
         .iter()
         .zip(entries)
-        .map(|(node, entry)| pace(plan, store, node, entry))
+        .map(|(node, entry)| {
+            if empty {
+                return None;
+            }
+            pace(plan, store, node, entry)
+        })
         .collect();
     for (node, pace) in plan.nodes.iter().zip(&paces) {
         if let Some(pace) = pace {

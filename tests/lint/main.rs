@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use align_compiler::diag::fix::apply;
 use align_compiler::diag::{Diagnostic, Sources};
 use align_compiler::lint::{ALL, Choice, Rule, lint};
-use align_compiler::{Options, World, fmt};
+use align_compiler::{Options, fmt};
 use align_tests::text_files;
+use align_tests::world::Memory;
 use libtest_mimic::{Arguments, Trial};
 
 fn main() {
@@ -35,18 +36,6 @@ fn main() {
         }
     }
     libtest_mimic::run(&args, trials).exit();
-}
-
-/// Files in memory.
-struct Memory(BTreeMap<String, String>);
-
-impl World for Memory {
-    fn read(&self, path: &str) -> Result<String, String> {
-        self.0
-            .get(path)
-            .cloned()
-            .ok_or_else(|| "no such file".to_owned())
-    }
 }
 
 /// What the rules find in a text that stands among the other programs of the repository.

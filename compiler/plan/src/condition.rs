@@ -108,6 +108,18 @@ pub enum Cmp {
 }
 
 impl Cmp {
+    /// The same comparison read from its other side: `a op b` holds where `b op.mirrored() a` does.
+    #[must_use]
+    pub fn mirrored(self) -> Self {
+        match self {
+            Cmp::Lt => Cmp::Gt,
+            Cmp::Le => Cmp::Ge,
+            Cmp::Gt => Cmp::Lt,
+            Cmp::Ge => Cmp::Le,
+            same => same,
+        }
+    }
+
     /// Whether `a op b` holds; never with a NaN.
     pub fn holds(self, a: f64, b: f64) -> bool {
         match self {

@@ -164,7 +164,7 @@ impl Checker<'_> {
     ) -> bool {
         let (call, call_expr, op, number, span) = match (left, right) {
             (Value::Call(call), other) => (call, le, op, other.number(), re.span),
-            (other, Value::Call(call)) => (call, re, mirrored(op), other.number(), le.span),
+            (other, Value::Call(call)) => (call, re, op.mirrored(), other.number(), le.span),
             _ => return true,
         };
         let most = match call.name.as_str() {
@@ -446,17 +446,6 @@ const COUNT: super::Spot = super::Spot {
     path: "expect",
     name: "count",
 };
-
-/// The comparison read from its other side.
-fn mirrored(op: Cmp) -> Cmp {
-    match op {
-        Cmp::Lt => Cmp::Gt,
-        Cmp::Le => Cmp::Ge,
-        Cmp::Gt => Cmp::Lt,
-        Cmp::Ge => Cmp::Le,
-        same => same,
-    }
-}
 
 /// Names of the metrics in a side of a claim.
 fn metrics<'v>(value: &'v Value, out: &mut Vec<&'v str>) {

@@ -135,7 +135,7 @@ fn range(condition: &Condition, negated: bool) -> Option<Range> {
         Condition::Not(inner) => range(inner, !negated),
         Condition::Compare { left, op, right } => {
             let (of, op, number) = match (left, right) {
-                (Operand::Number(x), other) => (name(other)?, mirrored(*op), *x),
+                (Operand::Number(x), other) => (name(other)?, op.mirrored(), *x),
                 (other, Operand::Number(x)) => (name(other)?, *op, *x),
                 _ => return None,
             };
@@ -161,17 +161,6 @@ fn name(operand: &Operand) -> Option<String> {
         Operand::Metric(m) => Some(m.name.clone()),
         Operand::Clock(dim) => Some(dim.unit_name().to_owned()),
         Operand::Number(_) => None,
-    }
-}
-
-/// The comparison read from its other side.
-fn mirrored(op: Cmp) -> Cmp {
-    match op {
-        Cmp::Lt => Cmp::Gt,
-        Cmp::Le => Cmp::Ge,
-        Cmp::Gt => Cmp::Lt,
-        Cmp::Ge => Cmp::Le,
-        same => same,
     }
 }
 

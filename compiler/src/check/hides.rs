@@ -16,13 +16,7 @@ impl Checker<'_> {
     pub(super) fn hidden(&mut self) {
         let program = self.program;
         let Some(main) = program.root else { return };
-        let mut all: Vec<DefId> = program.items.clone();
-        for id in &program.items {
-            if let Kind::Pipeline(p) = &program.def(*id).kind {
-                all.extend(p.formals.iter().chain(&p.items));
-            }
-        }
-        for id in all {
+        for id in program.main_defs() {
             let def = program.def(id);
             let values = matches!(
                 def.kind,

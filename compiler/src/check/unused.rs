@@ -4,20 +4,14 @@ use align_grammar::ast::{Name, Span};
 
 use super::Checker;
 use crate::diag::{Diagnostic, FileId};
-use crate::hir::{DefId, Kind};
+use crate::hir::Kind;
 
 impl Checker<'_> {
     /// A1011.
     pub(super) fn unused(&mut self) {
         let program = self.program;
         let mut found: Vec<(FileId, Name, String)> = Vec::new();
-        let mut all: Vec<DefId> = program.items.clone();
-        for id in &program.items {
-            if let Kind::Pipeline(p) = &program.def(*id).kind {
-                all.extend(p.formals.iter().chain(&p.items));
-            }
-        }
-        for id in all {
+        for id in program.main_defs() {
             let def = program.def(id);
             // Stages, sequences and cascades are results; a dataset is one too only where something trains on it.
             let counts = match &def.kind {

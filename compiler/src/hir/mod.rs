@@ -192,6 +192,17 @@ impl Program {
         &self.defs[id.0 as usize]
     }
 
+    /// Definitions of the main file: its items, then the parameters and items of its pipelines.
+    pub fn main_defs(&self) -> Vec<DefId> {
+        let mut all = self.items.clone();
+        for id in &self.items {
+            if let Kind::Pipeline(p) = &self.def(*id).kind {
+                all.extend(p.formals.iter().chain(&p.items));
+            }
+        }
+        all
+    }
+
     /// What a word means in a scope.
     pub fn lookup(&self, scope: ScopeId, name: &str) -> Option<DefId> {
         let mut at = Some(scope);

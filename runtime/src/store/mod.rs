@@ -204,6 +204,11 @@ impl Store {
         }
     }
 
+    /// Whether no node was ever started, so that there is nothing to look up.
+    pub fn is_empty(&self) -> bool {
+        fs::read_dir(self.root().join("nodes")).map_or(true, |mut nodes| nodes.next().is_none())
+    }
+
     /// Newest key recorded for a node's name in a file.
     pub fn named(&self, file: &str, id: &str) -> Option<String> {
         fs::read_to_string(self.name_path(file, id)).ok()
