@@ -4,12 +4,11 @@
 //! moving average, each four bytes a number; the weights of further checkpoints; data whose size the program fixes; and for losses
 //! that take a whole batch through the network at once, what the layers put out.
 
-use std::collections::HashMap;
-
 use align_plan::{Need, Node, NodeId, NodeKind, Plan};
 use align_schema::{Call, Port, Value};
 use align_stdlib::envs::Task;
 use align_stdlib::nets::{self, Size};
+use rustc_hash::FxHashMap;
 
 /// Bytes of a number.
 const BYTES: f64 = 4.0;
@@ -51,7 +50,7 @@ struct Shape {
 
 /// The needs of every node of a plan, in its order.
 pub fn memory(plan: &Plan) -> Vec<Memory> {
-    let mut shapes: HashMap<&NodeId, Shape> = HashMap::new();
+    let mut shapes: FxHashMap<&NodeId, Shape> = FxHashMap::default();
     let mut out = Vec::with_capacity(plan.nodes.len());
     for node in &plan.nodes {
         // Nodes stand after what they need.

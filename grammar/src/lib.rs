@@ -93,7 +93,7 @@ fn one_per_line(text: &str, errors: Vec<SyntaxError>) -> Vec<SyntaxError> {
 mod tests {
     use super::parse;
 
-    const SPEC: &str = include_str!("../../tests/corpus/spec.align");
+    const SPEC: &str = include_str!("../../tests/corpus/valid/specification.align");
 
     #[test]
     fn the_example_of_the_specification_parses_without_an_error() {

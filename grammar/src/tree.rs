@@ -422,7 +422,7 @@ mod tests {
     fn a_file_in_parts_is_the_file() {
         let mut cut = 0;
         for text in [
-            include_str!("../../tests/corpus/spec.align"),
+            include_str!("../../tests/corpus/valid/specification.align"),
             include_str!("../../tests/corpus/everything.align"),
             include_str!("../../examples/quickstart.align"),
             "align 1\nlet r = { a: 1 }\nstaeg x { }\n\nmodel m { net = \"}\" }\n// }\nstage s trains m { }\n/* } */\nlet a = [1]\nlet b = 2\n",

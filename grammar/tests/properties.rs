@@ -23,8 +23,8 @@ impl Stream {
 }
 
 const CORPUS: [&str; 3] = [
-    include_str!("../../tests/corpus/spec.align"),
-    include_str!("../../tests/corpus/lab/failure.align"),
+    include_str!("../../tests/corpus/valid/specification.align"),
+    include_str!("../../tests/corpus/valid/lab/failure.align"),
     include_str!("../../tests/corpus/everything.align"),
 ];
 

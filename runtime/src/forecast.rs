@@ -31,6 +31,9 @@ pub struct Outlook {
     pub risen: Vec<Risen>,
 }
 
+/// Why a node runs that the store has never seen.
+const NOT_RUN: &str = "not run yet";
+
 /// What would be done with every node of a plan, in its order.
 pub fn forecast(
     plan: &Plan,
@@ -50,6 +53,8 @@ pub fn outlook(
 ) -> Result<Outlook, StoreError> {
     let mut risen = Vec::new();
     let mut board = Board::new(plan, store, library, numeric);
+    // A plan of thousands of nodes asks once, not for each of them.
+    board.empty = store.is_empty();
     let mut out: Vec<PlanEntry> = Vec::with_capacity(plan.nodes.len());
     for (i, node) in plan.nodes.iter().enumerate() {
         let (action, reason, key) = match board.look(i, false) {
@@ -75,7 +80,11 @@ pub fn outlook(
                 (action, reason, None)
             }
             Look::Work(work) => {
-                let (action, reason) = working(plan, store, node, &work, &mut risen);
+                let (action, reason) = if board.empty {
+                    (PlanAction::New, NOT_RUN.into())
+                } else {
+                    working(plan, store, node, &work, &mut risen)
+                };
                 (action, reason, Some(work.key))
             }
         };
@@ -193,7 +202,7 @@ fn working(
                     difference(&parts, &work.parts).unwrap_or_else(|| "its result is gone".into()),
                 )
             }
-            None => (PlanAction::New, "not run yet".into()),
+            None => (PlanAction::New, NOT_RUN.into()),
         },
     }
 }

@@ -52,7 +52,7 @@ fn programs() -> Vec<(String, Files)> {
         .collect();
     let shared = |(path, text): &(String, String)| {
         // `use` looks beside the file.
-        let name = path.strip_prefix("tests/corpus/lab/")?;
+        let name = path.strip_prefix("tests/corpus/valid/lab/")?;
         Some((format!("{FOLDER}lab/{name}"), text.clone()))
     };
     let lab: Vec<(String, String)> = all.iter().filter_map(shared).collect();

@@ -2,6 +2,7 @@
 
 mod broken;
 mod cases;
+mod census;
 mod corpus;
 mod pages;
 
@@ -11,6 +12,7 @@ fn main() {
     let args = libtest_mimic::Arguments::from_args();
     let mut trials = pages::trials();
     trials.extend(broken::trials());
+    trials.extend(census::trials());
     trials.extend(cases::own());
     trials.extend(cases::trials());
     trials.extend(corpus::trials());

@@ -1,21 +1,32 @@
-//! Every page of a code: its failing example gives exactly that code, its fixed one gives nothing and has a plan.
+//! Every page of a code: its failing example gives exactly that code, its fixed one gives nothing and has a plan.  What is said of the
+//! failing ones is pinned, as text and as JSON, in `tests/corpus/codes`: one file for each group of codes.
 
 use std::collections::BTreeSet;
 
 use align_compiler::codes::{Example, PAGES, Page};
 use align_compiler::diag::fix::apply;
+use align_compiler::diag::render::{Look, full, json};
 use align_compiler::machine::{Device, Limit, Machine};
 use align_compiler::plan;
 use align_schema::{Dim, measure};
+use align_tests::pinned::pinned;
+use align_tests::root;
 use libtest_mimic::Trial;
+use serde_json::Map;
 
 use crate::world::{Files, lines};
 
-/// Three tests a page, and one that every code in the sources has a page.
+/// Three tests a page, two pins a group, and one that every code in the sources has a page.
 pub fn trials() -> Vec<Trial> {
     let mut out = vec![Trial::test("pages::every_reported_code_has_one", || {
         every_code_has_a_page().map_err(Into::into)
     })];
+    let groups: BTreeSet<&'static str> = PAGES.iter().map(|p| &p.code[..2]).collect();
+    for group in groups {
+        out.push(Trial::test(format!("pages::{group}::pinned"), move || {
+            said(group).map_err(Into::into)
+        }));
+    }
     for page in PAGES {
         type Run = fn(&Page) -> Result<(), String>;
         for (kind, run) in [
@@ -84,6 +95,36 @@ fn fails(page: &Page) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// What the failing examples of a group of codes say.
+fn said(group: &str) -> Result<(), String> {
+    let look = Look {
+        colour: false,
+        width: 100,
+    };
+    let (mut texts, mut lists) = (String::new(), Map::new());
+    for page in PAGES.iter().filter(|p| p.code.starts_with(group)) {
+        let failing = page.examples();
+        for (i, example) in failing.iter().filter(|e| e.is("fail")).enumerate() {
+            let checked = files(page, example).check_on(machine(example));
+            let name = match i {
+                0 => page.code.to_owned(),
+                _ => format!("{} ({})", page.code, i + 1),
+            };
+            let text = full(&checked.sources, &checked.diagnostics, look);
+            texts.push_str(&format!("== {name}\n\n{text}\n"));
+            let list = json(&checked.sources, &checked.diagnostics);
+            lists.insert(
+                name,
+                serde_json::from_str(&list).map_err(|e| e.to_string())?,
+            );
+        }
+    }
+    let lists = serde_json::to_string_pretty(&lists).map_err(|e| e.to_string())?;
+    let pin = root().join("tests/corpus/codes").join(group);
+    pinned(&pin.with_extension("txt"), &texts)?;
+    pinned(&pin.with_extension("json"), &format!("{lists}\n"))
 }
 
 fn is_fixed(page: &Page) -> Result<(), String> {

@@ -108,7 +108,6 @@ fn bases() -> Vec<Base> {
         ["examples/", "tests/corpus/valid/"]
             .iter()
             .any(|f| path.starts_with(f))
-            || path == "tests/corpus/spec.align"
     };
     all.iter()
         .filter(|(path, _)| wanted(path))

@@ -1,10 +1,11 @@
 //! Fields of a block against its schema: unknown, twice, missing, defaults.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use align_grammar::ast::{Expr, ExprKind, Span, Stmt, StmtKind};
 use align_plan::Field;
 use align_schema::{Block, Param, Ty, Value};
+use rustc_hash::FxHashMap;
 
 use super::{Checker, Edges, Spot};
 use crate::diag::Diagnostic;
@@ -23,7 +24,7 @@ pub(super) struct Given {
 }
 
 /// The written fields of a block.
-pub(super) type Fields = HashMap<&'static str, Given>;
+pub(super) type Fields = FxHashMap<&'static str, Given>;
 
 impl Checker<'_> {
     /// Checks every field that is written; `owner` is what a message calls the block.
@@ -36,7 +37,7 @@ impl Checker<'_> {
         prefix: &str,
         edges: &mut Edges,
     ) -> Fields {
-        let mut written: HashMap<&'static str, (Span, &Expr)> = HashMap::new();
+        let mut written: FxHashMap<&'static str, (Span, &Expr)> = FxHashMap::default();
         let mut meant: Vec<(&'static str, Given)> = Vec::new();
         for stmt in body {
             let StmtKind::Field { path, value } = &stmt.kind else {
@@ -76,7 +77,7 @@ impl Checker<'_> {
             written.insert(param.name, (path.span, value));
         }
         // In the order of the schema, so that the order in which a person writes fields means nothing.
-        let mut out = Fields::new();
+        let mut out = Fields::default();
         for param in schema.fields {
             let Some((name, value)) = written.get(param.name) else {
                 continue;

@@ -10,6 +10,7 @@ use align_plan::{Action, Cmp, Lane};
 use align_schema::{Call, Value};
 
 use super::condition::{argument, compare};
+use super::number::Folded;
 use super::{Checker, Draft};
 use crate::diag::{Diagnostic, Edit};
 use crate::hir::{At, DefId, Kind, Program};
@@ -390,9 +391,13 @@ impl Checker<'_> {
             return None;
         };
         let (_, dim) = self.metric_info(name)?;
-        let super::number::Folded::Num(num) = self.fold(at, right) else {
-            self.wrong_type(at, right, align_schema::Ty::Float, COUNT);
-            return None;
+        let num = match self.fold(at, right) {
+            Folded::Num(num) => num,
+            Folded::Poison => return None,
+            Folded::Other => {
+                self.wrong_type(at, right, align_schema::Ty::Float, COUNT);
+                return None;
+            }
         };
         let q = align_schema::Quantity::new(num.value, num.dim.unwrap_or(align_schema::Dim::Plain));
         if !self.same_dim(at, right.span, q, dim, name) {

@@ -1,10 +1,9 @@
 //! `export`: which file each lane's weights go to, and that no two go to one.
 
-use std::collections::HashMap;
-
 use align_grammar::ast::Span;
 use align_plan::Lane;
 use align_schema::Value;
+use rustc_hash::FxHashMap;
 
 use super::block::Fields;
 use super::lane::show;
@@ -68,7 +67,7 @@ impl Checker<'_> {
     pub(super) fn exports(&mut self, lanes: &mut [(Lane, Vec<Draft>)]) {
         let sweeps: Vec<String> = lanes.iter().filter_map(|(l, _)| l.sweep.clone()).collect();
         let several = sweeps.iter().any(|s| *s != sweeps[0]);
-        let mut taken: HashMap<String, (String, FileId, Span)> = HashMap::new();
+        let mut taken: FxHashMap<String, (String, FileId, Span)> = FxHashMap::default();
         for (lane, drafts) in lanes {
             let swept = lane.sweep.as_ref();
             let many = swept.is_some_and(|s| sweeps.iter().filter(|o| *o == s).nth(1).is_some());

@@ -1,9 +1,8 @@
 //! Lanes: which instances of which pipelines does the program have?
 
-use std::collections::HashSet;
-
 use align_plan::Lane;
 use align_schema::{Dim, Quantity, Value};
+use rustc_hash::FxHashSet;
 
 use super::{Bound, Checker, Draft};
 use crate::diag::Diagnostic;
@@ -34,7 +33,7 @@ impl Checker<'_> {
                 _ => None,
             })
             .collect();
-        let swept: HashSet<DefId> = sweeps.iter().filter_map(|(_, p)| *p).collect();
+        let swept: FxHashSet<DefId> = sweeps.iter().filter_map(|(_, p)| *p).collect();
         for id in &program.items {
             let def = program.def(*id);
             match &def.kind {
@@ -99,8 +98,8 @@ impl Checker<'_> {
     }
 
     /// Definitions that others need, directly or not.
-    fn reachable(&self, roots: Vec<DefId>) -> HashSet<DefId> {
-        let mut out = HashSet::new();
+    fn reachable(&self, roots: Vec<DefId>) -> FxHashSet<DefId> {
+        let mut out = FxHashSet::default();
         let mut queue = roots;
         while let Some(id) = queue.pop() {
             if out.insert(id)
@@ -120,7 +119,7 @@ impl Checker<'_> {
         self.ids.clear();
     }
 
-    fn run(&mut self, wanted: &HashSet<DefId>) {
+    fn run(&mut self, wanted: &FxHashSet<DefId>) {
         let order = self.order;
         self.drafts.reserve_exact(wanted.len());
         for id in &order.sorted {
@@ -180,7 +179,7 @@ impl Checker<'_> {
         symbolic: bool,
         out: &mut Vec<(Lane, Vec<Draft>)>,
     ) {
-        let wanted: HashSet<DefId> = pipeline.items.iter().copied().collect();
+        let wanted: FxHashSet<DefId> = pipeline.items.iter().copied().collect();
         self.enter(lane, symbolic);
         self.run(&wanted);
         // Stages that are one node in a lane are one in the others too, as good as always.

@@ -4,12 +4,12 @@ use align_grammar::ast::{Expr, ExprKind, Span};
 use align_plan::{Better, MetricRef};
 use align_schema::{Dim, Value};
 use align_stdlib::rules::{self, Metric};
+use rustc_hash::FxHashMap;
 
 use super::{Checker, Spot};
 use crate::diag::{Diagnostic, FileId};
 use crate::hir::At;
 use crate::suggest::{near, suggested};
-use std::collections::HashMap;
 use std::rc::Rc;
 
 /// Metrics of one stage.
@@ -37,7 +37,7 @@ pub(super) enum Scope {
         acts: bool,
     },
     /// Those of a pipeline's nodes, as `node.metric`, or `metric` for all of them.
-    Report(Rc<HashMap<String, Reported>>),
+    Report(Rc<FxHashMap<String, Reported>>),
 }
 
 /// A node that a report can name.
@@ -281,7 +281,7 @@ impl Checker<'_> {
 }
 
 /// A metric's name as that of a node (`stage`, or `sweep.stage`) and the rest.
-fn parted<'n>(nodes: &HashMap<String, Reported>, name: &'n str) -> Option<(&'n str, &'n str)> {
+fn parted<'n>(nodes: &FxHashMap<String, Reported>, name: &'n str) -> Option<(&'n str, &'n str)> {
     let (node, metric) = name.split_once('.')?;
     if nodes.contains_key(node) {
         return Some((node, metric));

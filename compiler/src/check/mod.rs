@@ -44,12 +44,12 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use align_grammar::ast::{Name, Span};
 use align_plan::{Lane, Need, Node, NodeId, Place, Report};
 use align_schema::{DataKind, Value};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::Options;
 use crate::diag::{Diagnostic, FileId, Sources};
@@ -173,23 +173,23 @@ struct Checker<'p> {
     order: &'p Order,
     sources: &'p Sources,
     diagnostics: Vec<Diagnostic>,
-    seen: HashSet<(&'static str, FileId, Span)>,
-    bound: HashMap<DefId, Bound>,
-    lets: HashMap<DefId, Let>,
+    seen: FxHashSet<(&'static str, FileId, Span)>,
+    bound: FxHashMap<DefId, Bound>,
+    lets: FxHashMap<DefId, Let>,
     /// Definitions of the lane at hand.
-    entities: HashMap<DefId, Entity>,
+    entities: FxHashMap<DefId, Entity>,
     /// Definitions of the file's own lane.
-    shared: HashMap<DefId, Entity>,
+    shared: FxHashMap<DefId, Entity>,
     /// Every definition, as the last lane that was checked has it.
-    checked: HashMap<DefId, Entity>,
+    checked: FxHashMap<DefId, Entity>,
     /// Ids taken in the lane at hand.
-    ids: HashSet<String>,
+    ids: FxHashSet<String>,
     lane: Lane,
     drafts: Vec<Draft>,
     /// Defaults of the standard library, parsed once.
-    defaults: HashMap<usize, Option<Value>>,
+    defaults: FxHashMap<usize, Option<Value>>,
     /// Metrics of each kind of stage: loss, evaluated in an environment, evaluated by a critic.
-    metric_lists: HashMap<(Option<&'static str>, bool, bool), Metrics>,
+    metric_lists: FxHashMap<(Option<&'static str>, bool, bool), Metrics>,
     /// Which metrics a name can mean where the check stands.
     metrics: metric::Scope,
     /// The model that the stage at hand trains.
@@ -199,7 +199,7 @@ struct Checker<'p> {
     /// Whether the file ends inside the block at hand, so that nothing of it is missing.
     cut: bool,
     /// Pipelines in which stages that are the same node were looked for.
-    paired: HashSet<ScopeId>,
+    paired: FxHashSet<ScopeId>,
     /// `parallel` of each sweep.
     parallel: Vec<(u64, FileId, Span)>,
     /// How many lanes a sweep may have.
@@ -240,22 +240,22 @@ pub fn program(
         order,
         sources,
         diagnostics: Vec::new(),
-        seen: HashSet::new(),
-        bound: HashMap::new(),
-        lets: HashMap::new(),
-        entities: HashMap::new(),
-        shared: HashMap::new(),
-        checked: HashMap::new(),
-        ids: HashSet::new(),
+        seen: FxHashSet::default(),
+        bound: FxHashMap::default(),
+        lets: FxHashMap::default(),
+        entities: FxHashMap::default(),
+        shared: FxHashMap::default(),
+        checked: FxHashMap::default(),
+        ids: FxHashSet::default(),
         lane: lane::plain("main", ""),
         drafts: Vec::new(),
-        defaults: HashMap::new(),
-        metric_lists: HashMap::new(),
+        defaults: FxHashMap::default(),
+        metric_lists: FxHashMap::default(),
         metrics: metric::Scope::None,
         training: None,
         symbolic: false,
         cut: false,
-        paired: HashSet::new(),
+        paired: FxHashSet::default(),
         parallel: Vec::new(),
         max_lanes: options.max_lanes,
     };

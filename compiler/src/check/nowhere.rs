@@ -25,7 +25,7 @@ impl Checker<'_> {
     fn lost(&mut self, items: &[DefId]) {
         let program = self.program;
         // From the last one back: the latest stage of each model so far.
-        let mut latest: std::collections::HashMap<&str, DefId> = std::collections::HashMap::new();
+        let mut latest: rustc_hash::FxHashMap<&str, DefId> = rustc_hash::FxHashMap::default();
         for id in items.iter().rev() {
             let def = program.def(*id);
             let Kind::Stage(block) = &def.kind else {

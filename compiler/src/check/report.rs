@@ -3,6 +3,7 @@
 use align_grammar::ast::{BinaryOp, Block, Expr, ExprKind, Name, StmtKind};
 use align_plan::{Expect, Lane, Report};
 use align_schema::{BlockKind, Call, Dim, Group, Quantity, Value};
+use rustc_hash::FxHashMap;
 
 use super::claims::Subject;
 use super::condition::compare;
@@ -12,7 +13,6 @@ use super::{Checker, Draft, Edges, Entity, Spot, Wrong};
 use crate::diag::Diagnostic;
 use crate::hir::{At, DefId, Kind, PipelineDef};
 use crate::suggest::{near, suggested};
-use std::collections::HashMap;
 use std::rc::Rc;
 
 const SPOT: Spot = Spot {
@@ -136,7 +136,7 @@ impl Checker<'_> {
     /// Metrics of a pipeline's nodes (as the last lane that was checked has them), and what a table can be grouped by.
     fn report_scope(&mut self, pipeline: Option<DefId>) -> (Scope, Vec<String>) {
         let program = self.program;
-        let mut nodes: HashMap<String, Reported> = HashMap::new();
+        let mut nodes: FxHashMap<String, Reported> = FxHashMap::default();
         let mut groups = vec!["stage".to_owned(), "lane".to_owned()];
         let items: &[DefId] = match pipeline.map(|id| &program.def(id).kind) {
             Some(Kind::Pipeline(PipelineDef { formals, items, .. })) => {
@@ -166,7 +166,7 @@ impl Checker<'_> {
     }
 
     /// Nodes of the file's sweeps, as `sweep.node`: claims can compare with them.
-    fn other_sweeps(&self, nodes: &mut HashMap<String, Reported>) {
+    fn other_sweeps(&self, nodes: &mut FxHashMap<String, Reported>) {
         let program = self.program;
         for id in &program.items {
             let sweep = program.def(*id);

@@ -238,7 +238,7 @@ impl Checker<'_> {
 
     /// Whether a node is on the way to the checkpoint that a stage starts from.
     pub(super) fn comes_from(&self, start: Option<DefId>, node: &NodeId) -> bool {
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = rustc_hash::FxHashSet::default();
         let mut at = start;
         while let Some(id) = at.filter(|id| seen.insert(*id)) {
             let Some(Entity::Trained(trained)) = self.entity(id) else {

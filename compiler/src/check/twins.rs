@@ -2,26 +2,25 @@
 //!
 //! Names are in no key, so that two stages with equal identity fields and equal inputs are one node with two names.
 
-use std::collections::HashMap;
-use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 
 use align_plan::{Node, NodeId, NodeKind};
 use align_schema::{Effect, Value};
+use rustc_hash::{FxHashMap, FxHasher};
 
 use super::{Checker, Entity};
 use crate::diag::Diagnostic;
 
 /// The first node that computes the same, for each that has one.
-type Canon<'a> = HashMap<&'a NodeId, &'a NodeId>;
+type Canon<'a> = FxHashMap<&'a NodeId, &'a NodeId>;
 
 impl Checker<'_> {
     /// A4010, in the lane at hand.
     pub(super) fn twins(&mut self) {
         let mut found: Vec<(NodeId, NodeId, bool)> = Vec::new();
         {
-            let mut canon: Canon = HashMap::new();
-            let mut groups: HashMap<u64, Vec<&Node>> = HashMap::new();
+            let mut canon: Canon = FxHashMap::default();
+            let mut groups: FxHashMap<u64, Vec<&Node>> = FxHashMap::default();
             for node in self.drafts.iter().map(|d| &d.node) {
                 if !matches!(node.kind, NodeKind::Dataset | NodeKind::Stage) {
                     continue;
@@ -90,7 +89,7 @@ impl Checker<'_> {
 }
 
 fn digest(node: &Node, canon: &Canon) -> u64 {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = FxHasher::default();
     node.kind.hash(&mut hasher);
     for (name, field) in identity(node) {
         name.hash(&mut hasher);
@@ -129,7 +128,7 @@ fn same(a: &Node, b: &Node, canon: &Canon) -> bool {
 }
 
 /// Structure and numbers of a value; equal values hash alike.
-fn value(v: &Value, hasher: &mut DefaultHasher) {
+fn value(v: &Value, hasher: &mut FxHasher) {
     match v {
         Value::Record(entries) => entries.iter().for_each(|(k, v)| {
             k.hash(hasher);

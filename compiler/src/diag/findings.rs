@@ -1,6 +1,6 @@
 //! The findings of one command over several programs, as one list over one set of files.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use super::{Diagnostic, FileId, Sources, sort};
 
@@ -25,7 +25,7 @@ impl Findings {
             self.diagnostics = diagnostics;
             return;
         }
-        let known: HashMap<&str, FileId> = self
+        let known: FxHashMap<&str, FileId> = self
             .sources
             .iter()
             .map(|(id, source)| (source.path.as_str(), id))

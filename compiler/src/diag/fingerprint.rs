@@ -1,14 +1,15 @@
 //! What makes a finding the same one tomorrow: not its line number, which every edit above it changes.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
+
+use rustc_hash::FxHashMap;
 
 use super::{Diagnostic, Sources};
 
 /// A fingerprint for each diagnostic, in their order: of its code, its file, the text of its line, and which one of those that
 /// agree in all three it is.  32 hexadecimal digits, the same on every machine.
 pub fn fingerprints(sources: &Sources, diagnostics: &[Diagnostic]) -> Vec<String> {
-    let mut seen: HashMap<u128, u32> = HashMap::new();
+    let mut seen: FxHashMap<u128, u32> = FxHashMap::default();
     diagnostics
         .iter()
         .map(|d| {

@@ -10,11 +10,11 @@ pub mod render;
 mod source;
 
 pub use findings::Findings;
-use std::collections::HashMap;
 
 pub use source::{FileId, Place, Source, Sources};
 
 use align_grammar::ast::{Span, SyntaxError};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -244,7 +244,7 @@ pub fn drop_follow_ups(diagnostics: &mut Vec<Diagnostic>) {
         reach.push((*file, before.max(span.end)));
     }
     let errors = diagnostics.iter().any(Diagnostic::is_error);
-    let lost: std::collections::HashSet<FileId> = diagnostics
+    let lost: FxHashSet<FileId> = diagnostics
         .iter()
         .filter(|d| d.code.starts_with("A0") || d.code == "A1002")
         .map(|d| d.file)
@@ -276,13 +276,29 @@ fn missed(message: &str) -> &str {
     }
 }
 
-/// Makes one diagnostic of several that miss the same name: where a definition is misspelt, every use would say so.
+/// Makes one diagnostic of several that miss the same name: where a definition is misspelt, every use would say so.  An axis of a
+/// sweep is a use of a pipeline's parameter.
 pub fn join_repeats(diagnostics: &mut Vec<Diagnostic>) {
+    let nowhere: FxHashSet<(FileId, String)> = diagnostics
+        .iter()
+        .filter(|d| d.code == "A1001")
+        .map(|d| (d.file, missed(&d.message).to_owned()))
+        .collect();
+    let axis = |d: &Diagnostic| {
+        let name = d.message.split('`').nth(1).unwrap_or("");
+        let key = (d.file, name.to_owned());
+        (d.code == "A6003" && nowhere.contains(&key)).then_some(key)
+    };
+    // Behind the others, so that what is kept of them is the pipeline's own message.
+    let (axes, others): (Vec<_>, Vec<_>) = diagnostics.drain(..).partition(|d| axis(d).is_some());
     let mut out: Vec<Diagnostic> = Vec::new();
     let mut places: Vec<usize> = Vec::new();
-    let mut firsts: HashMap<(FileId, String), usize> = HashMap::new();
-    for d in diagnostics.drain(..) {
-        let name = (d.code == "A1001").then(|| (d.file, missed(&d.message).to_owned()));
+    let mut firsts: FxHashMap<(FileId, String), usize> = FxHashMap::default();
+    for d in others.into_iter().chain(axes) {
+        let name = match d.code {
+            "A1001" => Some((d.file, missed(&d.message).to_owned())),
+            _ => axis(&d),
+        };
         let first = name.as_ref().and_then(|name| firsts.get(name).copied());
         let Some(at) = first else {
             firsts.extend(name.map(|name| (name, out.len())));

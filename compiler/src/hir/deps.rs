@@ -3,12 +3,13 @@
 //! Works on syntax alone: a name counts as an edge where a checkpoint or a dataset can stand (`from x`, `x.best`), so that a
 //! metric of the same name is none.
 
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::BinaryHeap;
 
 use align_grammar::ast::{Arg, Block, Expr, ExprKind, Span, Stmt, StmtKind};
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{At, DefId, Kind, Program};
 use crate::diag::{Diagnostic, FileId};
@@ -19,9 +20,9 @@ pub struct Order {
     /// All of them; those on a circle are left out.
     pub sorted: Vec<DefId>,
     /// Those on a circle.
-    pub circular: HashSet<DefId>,
+    pub circular: FxHashSet<DefId>,
     /// What each uses, directly.
-    pub uses: HashMap<DefId, Vec<DefId>>,
+    pub uses: FxHashMap<DefId, Vec<DefId>>,
 }
 
 /// Why an edge is there.
@@ -38,7 +39,7 @@ enum Through {
 struct Walk<'p> {
     program: &'p Program,
     edges: Vec<(DefId, DefId, Span, Through)>,
-    used: HashSet<DefId>,
+    used: FxHashSet<DefId>,
     shadowing: Vec<(DefId, FileId, Span)>,
     from: DefId,
 }
@@ -60,7 +61,7 @@ impl Program {
         let mut walk = Walk {
             program: self,
             edges: Vec::new(),
-            used: HashSet::new(),
+            used: FxHashSet::default(),
             shadowing: Vec::new(),
             from: DefId(0),
         };
@@ -122,7 +123,7 @@ impl Program {
             .filter(|(_, n)| **n == 0)
             .map(|(i, _)| std::cmp::Reverse(i))
             .collect();
-        let mut seen = HashSet::new();
+        let mut seen = FxHashSet::default();
         let mut release = |at: usize, ready: &mut BinaryHeap<_>| {
             for edge in graph.edges_directed(NodeIndex::new(at), Direction::Incoming) {
                 let user = edge.source().index();
@@ -187,10 +188,10 @@ impl Program {
         mut members: Vec<DefId>,
     ) -> Diagnostic {
         members.sort_unstable();
-        let inside: HashSet<DefId> = members.iter().copied().collect();
+        let inside: FxHashSet<DefId> = members.iter().copied().collect();
         let start = members[0];
         // The shortest way from the first member back to itself.
-        let mut came: HashMap<DefId, (DefId, Span)> = HashMap::new();
+        let mut came: FxHashMap<DefId, (DefId, Span)> = FxHashMap::default();
         let mut queue = std::collections::VecDeque::from([start]);
         while let Some(at) = queue.pop_front() {
             let mut next: Vec<(DefId, Span)> = graph

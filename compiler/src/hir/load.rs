@@ -1,9 +1,8 @@
 //! Reads the files of a program and fills the scopes.
 
-use std::collections::HashMap;
-
 use align_grammar::ast::{Item, ItemKind, Name, Use};
 use align_schema::{Builtin, Group};
+use rustc_hash::FxHashMap;
 
 use super::{At, Def, DefId, Import, Kind, PipelineDef, Program, ReportDef, Scope, ScopeId};
 use crate::World;
@@ -44,7 +43,7 @@ struct Loader<'w> {
     program: Program,
     diagnostics: Vec<Diagnostic>,
     /// Path to its file and scope, once read.
-    done: HashMap<String, (FileId, ScopeId)>,
+    done: FxHashMap<String, (FileId, ScopeId)>,
     /// Paths being read, from the main file inwards.
     open: Vec<String>,
 }
@@ -59,7 +58,7 @@ pub fn load(world: &dyn World, main: &str) -> (Program, Sources, Vec<Diagnostic>
             ..Program::default()
         },
         diagnostics: Vec::new(),
-        done: HashMap::new(),
+        done: FxHashMap::default(),
         open: Vec::new(),
     };
     match world.read(main) {
@@ -146,7 +145,7 @@ impl Loader<'_> {
     fn scope(&mut self, parent: Option<ScopeId>) -> ScopeId {
         self.program.scopes.push(Scope {
             parent,
-            names: HashMap::new(),
+            names: FxHashMap::default(),
         });
         ScopeId(self.program.scopes.len() as u32 - 1)
     }

@@ -5,10 +5,9 @@
 mod deps;
 mod load;
 
-use std::collections::{HashMap, HashSet};
-
 use align_grammar::ast::{Block, Expr, Formal, Name, Policy, Span};
 use align_schema::Builtin;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::diag::FileId;
 
@@ -140,7 +139,7 @@ pub struct Scope {
     /// Around it.
     pub parent: Option<ScopeId>,
     /// Its names.
-    pub names: HashMap<String, DefId>,
+    pub names: FxHashMap<String, DefId>,
 }
 
 /// `report`, which defines no name.
@@ -181,7 +180,7 @@ pub struct Program {
     /// Edition of the language that the main file names.
     pub edition: u32,
     /// Definitions that are used somewhere.
-    pub used: HashSet<DefId>,
+    pub used: FxHashSet<DefId>,
     /// Calls whose name a definition has too, with the place of the name.
     pub shadowing: Vec<(DefId, FileId, Span)>,
 }

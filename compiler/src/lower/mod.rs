@@ -2,11 +2,12 @@
 
 mod rounds;
 
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
 
 use align_plan::{Lane, Node, NodeId, Plan, Report, VERSION};
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
+use rustc_hash::FxHashMap;
 
 use crate::check::Draft;
 
@@ -37,7 +38,7 @@ pub fn plan(
 
 /// Each node after what it needs, otherwise in the order in which they came.
 fn sort(nodes: Vec<Node>) -> Vec<Node> {
-    let index: HashMap<&NodeId, usize> =
+    let index: FxHashMap<&NodeId, usize> =
         nodes.iter().enumerate().map(|(i, n)| (&n.id, i)).collect();
     let before = |i: usize, n: &Node| {
         let known = n.needs.iter().filter_map(|d| index.get(&d.node));

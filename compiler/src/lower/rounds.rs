@@ -1,8 +1,7 @@
 //! Unrolls sequences: round 1 is the plain nodes, each later round instantiates the members and what lies between them again.
 
-use std::collections::{HashMap, HashSet};
-
 use align_plan::{Gate, Need, Node, NodeId, NodeKind};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::check::Draft;
 
@@ -21,8 +20,8 @@ pub fn unroll(drafts: Vec<Draft>) -> Vec<Node> {
     if sequences.is_empty() {
         return out;
     }
-    let mut taken: HashSet<NodeId> = out.iter().map(|n| n.id.clone()).collect();
-    let index: HashMap<NodeId, usize> = out
+    let mut taken: FxHashSet<NodeId> = out.iter().map(|n| n.id.clone()).collect();
+    let index: FxHashMap<NodeId, usize> = out
         .iter()
         .enumerate()
         .map(|(i, n)| (n.id.clone(), i))
@@ -62,9 +61,9 @@ fn align_plan_best() -> align_schema::Port {
 }
 
 /// Indices of what is instantiated again: the members, and what depends on one of them and is needed by another.
-fn repeated(nodes: &[Node], index: &HashMap<NodeId, usize>, members: &[NodeId]) -> Vec<usize> {
-    let member: HashSet<&NodeId> = members.iter().collect();
-    let mut users: HashMap<&NodeId, Vec<usize>> = HashMap::new();
+fn repeated(nodes: &[Node], index: &FxHashMap<NodeId, usize>, members: &[NodeId]) -> Vec<usize> {
+    let member: FxHashSet<&NodeId> = members.iter().collect();
+    let mut users: FxHashMap<&NodeId, Vec<usize>> = FxHashMap::default();
     for (i, node) in nodes.iter().enumerate() {
         for need in &node.needs {
             users.entry(&need.node).or_default().push(i);
@@ -72,7 +71,7 @@ fn repeated(nodes: &[Node], index: &HashMap<NodeId, usize>, members: &[NodeId]) 
     }
     let start = || members.iter().filter_map(|m| index.get(m).copied());
     let walk = |next: &dyn Fn(usize) -> Vec<usize>| {
-        let mut seen: HashSet<usize> = HashSet::new();
+        let mut seen: FxHashSet<usize> = FxHashSet::default();
         let mut queue: Vec<usize> = start().collect();
         while let Some(at) = queue.pop() {
             if seen.insert(at) {
@@ -115,12 +114,12 @@ fn instantiate(
     again: &[usize],
     (sequence, members): (&Node, &[NodeId]),
     round: u32,
-    taken: &mut HashSet<NodeId>,
+    taken: &mut FxHashSet<NodeId>,
 ) -> Option<NodeId> {
     let carry = sequence.carry.as_ref()?;
     let first = members.first()?;
     let last = members.last()?;
-    let mut names: HashMap<NodeId, NodeId> = HashMap::new();
+    let mut names: FxHashMap<NodeId, NodeId> = FxHashMap::default();
     for i in again {
         let node = out.get(*i)?;
         let mut id = NodeId(format!("{}#{round}", node.id));

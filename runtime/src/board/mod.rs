@@ -106,6 +106,8 @@ pub struct Board<'a> {
     index: HashMap<&'a NodeId, usize>,
     /// What is settled so far, by the node's index.
     pub settled: Vec<Option<Settled>>,
+    /// The store was seen without any node, and nobody writes to it while this board is read.
+    pub(crate) empty: bool,
 }
 
 enum Inputs {
@@ -128,6 +130,7 @@ impl<'a> Board<'a> {
                 .map(|(i, n)| (&n.id, i))
                 .collect(),
             settled: plan.nodes.iter().map(|_| None).collect(),
+            empty: false,
         }
     }
 
@@ -194,7 +197,7 @@ impl<'a> Board<'a> {
                 _ => work(How::Fresh, None),
             };
         }
-        if !folder.is_there() {
+        if self.empty || !folder.is_there() {
             return work(How::Fresh, None);
         }
         let intact = |done: &Done| {

@@ -6,8 +6,8 @@ mod plans;
 
 use crate::testing::check_files;
 
-const SPEC: &str = include_str!("../../../../tests/corpus/spec.align");
-const FAILURE: &str = include_str!("../../../../tests/corpus/lab/failure.align");
+const SPEC: &str = include_str!("../../../../tests/corpus/valid/specification.align");
+const FAILURE: &str = include_str!("../../../../tests/corpus/valid/lab/failure.align");
 
 fn example(name: &str) -> Vec<(&'static str, &'static str)> {
     let failure = (

@@ -1,8 +1,7 @@
 //! Are failure arms written once?
 
-use std::collections::HashMap;
-
 use align_grammar::ast::{Span, StmtKind};
+use rustc_hash::FxHashMap;
 
 use super::super::program::Program;
 use crate::diag::Diagnostic;
@@ -12,7 +11,7 @@ const FEWEST: usize = 2;
 
 /// Compares the arms of stages, blanks left aside.
 pub fn find(program: &Program<'_>, out: &mut Vec<Diagnostic>) {
-    let mut first: HashMap<String, Span> = HashMap::new();
+    let mut first: FxHashMap<String, Span> = FxHashMap::default();
     for stage in program.stages() {
         for stmt in &stage.block.body {
             let StmtKind::On { event, arms, .. } = &stmt.kind else {

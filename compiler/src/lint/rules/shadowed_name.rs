@@ -1,15 +1,14 @@
 //! Does a name mean one thing in a file?
 
-use std::collections::HashMap;
-
 use align_grammar::ast::{Item, ItemKind, Name, Span};
+use rustc_hash::FxHashMap;
 
 use super::super::program::Program;
 use crate::diag::Diagnostic;
 
 /// Compares the names of each pipeline with those of the file.
 pub fn find(program: &Program<'_>, out: &mut Vec<Diagnostic>) {
-    let outer: HashMap<&str, Span> = program
+    let outer: FxHashMap<&str, Span> = program
         .ast
         .items
         .iter()
