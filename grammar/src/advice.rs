@@ -27,6 +27,8 @@ pub struct Advice {
     pub help: Option<String>,
     /// A likely repair: a range and what stands there instead.
     pub repair: Option<(usize, usize, String)>,
+    /// Whether the repair is a name that only the author can give, and so no fix.
+    pub unnamed: bool,
 }
 
 impl Advice {
@@ -42,6 +44,7 @@ impl Advice {
             fix: self
                 .repair
                 .as_ref()
+                .filter(|_| !self.unnamed)
                 .map(|(start, end, text)| (map.span(*start, *end), text.clone())),
         }
     }
@@ -55,6 +58,7 @@ impl Advice {
             label: label.into(),
             help: None,
             repair: None,
+            unnamed: false,
         }
     }
 
@@ -72,6 +76,7 @@ impl Advice {
             label: label.into(),
             help: None,
             repair: None,
+            unnamed: false,
         }
     }
 
@@ -133,6 +138,7 @@ pub fn explain(text: &str, what: Fragment, failure: &Failure, before: Option<&st
         .or_else(|| place.parameters())
         .or_else(|| place.swallowed())
         .or_else(|| place.sign())
+        .or_else(|| place.no_name())
         .or_else(|| place.name())
         .or_else(|| place.value())
         .or_else(|| place.after_value())

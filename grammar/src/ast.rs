@@ -30,6 +30,9 @@ impl Span {
     }
 }
 
+/// The name of an item that has none; no name of a program is it.
+pub const UNNAMED: &str = "?";
+
 /// An identifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {

@@ -154,6 +154,39 @@ impl Place<'_> {
         ))
     }
 
+    /// `policy {`, `stage trains m on d {`, `sweep of lane {`: an item without its name.
+    pub fn no_name(&self) -> Option<Advice> {
+        let word = self.word(0);
+        let item = matches!(self.what, Fragment::Item | Fragment::ItemIn);
+        if !item || !lex::ITEM_WORDS.contains(&word) || word == "use" {
+            return None;
+        }
+        let second = self.token(1)?;
+        let clause = matches!(self.word(1), "trains" | "from" | "of")
+            && self
+                .token(2)
+                .is_some_and(|t| t.kind == Kind::Word && !lex::is_reserved(t.text(self.text)));
+        let bare = matches!(second.kind, Kind::Open(b'{' | b'('))
+            || matches!(self.word(1), "=" | ":") && self.word(2) != "=";
+        let there = match self.found {
+            1 => clause || bare,
+            // `of` was taken for the name.
+            2 => clause && self.word(1) == "of",
+            _ => false,
+        };
+        let edge = self.token(0)?.end;
+        there.then(|| Advice {
+            unnamed: true,
+            ..Advice::between(
+                edge,
+                edge,
+                format!("this {word} has no name"),
+                "its name is missing here",
+            )
+            .repair(edge, edge, " x")
+        })
+    }
+
     /// The head of an item or of a statement.
     pub fn head(&self) -> Option<Advice> {
         let here = self.here();

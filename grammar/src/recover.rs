@@ -4,7 +4,7 @@
 //! fragment takes the place of the broken one, so that nothing else is reported for it.
 
 use crate::advice;
-use crate::ast::{Arm, Expr, ExprKind, Item, ItemKind, Name, Path, Span, Stmt, StmtKind};
+use crate::ast::{Arm, Expr, ExprKind, Item, ItemKind, Name, Path, Span, Stmt, StmtKind, UNNAMED};
 use crate::lex::{self, Kind, Token};
 use crate::lower::Lower;
 use crate::map::{Edit, Map};
@@ -41,9 +41,18 @@ const TRIES: usize = 6;
 
 /// A broken item.
 pub fn item(lower: &mut Lower<'_>, node: Node, what: Fragment) -> Option<Item> {
-    if let Some((arena, text, map)) = repair(lower, node, what)
-        && let Some(item) = inside(lower, &arena, &text, &map).lone_item()
+    let repaired = repair(lower, node, what);
+    if let Some(Repaired {
+        arena,
+        text,
+        map,
+        unnamed,
+    }) = repaired
+        && let Some(mut item) = inside(lower, &arena, &text, &map).lone_item()
     {
+        if unnamed {
+            hide_name(&mut item);
+        }
         return Some(item);
     }
     if let Some(item) = salvage::item(lower, node, what) {
@@ -75,7 +84,10 @@ pub fn item(lower: &mut Lower<'_>, node: Node, what: Fragment) -> Option<Item> {
 
 /// A broken statement, or several if a separator was missing: a field without its value where its name can be read.
 pub fn statement(lower: &mut Lower<'_>, node: Node) -> Vec<Stmt> {
-    if let Some((arena, text, map)) = repair(lower, node, Fragment::Statement) {
+    if let Some(Repaired {
+        arena, text, map, ..
+    }) = repair(lower, node, Fragment::Statement)
+    {
         return inside(lower, &arena, &text, &map).lone_statements();
     }
     field(lower, node).into_iter().collect()
@@ -145,7 +157,10 @@ fn clause(word: &str, span: Span, rest: Span) -> Option<Stmt> {
 
 /// A broken arm; its event where that can be read.
 pub fn arm(lower: &mut Lower<'_>, node: Node) -> Option<Arm> {
-    if let Some((arena, text, map)) = repair(lower, node, Fragment::Arm) {
+    if let Some(Repaired {
+        arena, text, map, ..
+    }) = repair(lower, node, Fragment::Arm)
+    {
         return inside(lower, &arena, &text, &map).lone_arm();
     }
     let text = lower.source(node);
@@ -177,15 +192,55 @@ fn said(text: &str) -> Vec<Token> {
     tokens
 }
 
+/// A fragment that parses after repairs.
+struct Repaired {
+    arena: Arena,
+    text: String,
+    map: Map,
+    /// Whether its name was made up.
+    unnamed: bool,
+}
+
+/// Gives an item whose name was made up the name that nothing can have.
+fn hide_name(item: &mut Item) {
+    let name = match &mut item.kind {
+        ItemKind::Param(f) | ItemKind::Let(f) => Some(&mut f.name),
+        ItemKind::Pipeline(p) => Some(&mut p.name),
+        ItemKind::Policy(p) => Some(&mut p.name),
+        ItemKind::Dataset(b)
+        | ItemKind::Model(b)
+        | ItemKind::Stage(b)
+        | ItemKind::Sequence(b)
+        | ItemKind::Cascade(b)
+        | ItemKind::Sweep(b) => b.name.as_mut(),
+        ItemKind::Report(b) => {
+            b.of = None;
+            None
+        }
+        ItemKind::Use(_) | ItemKind::Broken { .. } => None,
+    };
+    if let Some(name) = name {
+        UNNAMED.clone_into(&mut name.text);
+    }
+}
+
 /// Reports what is wrong and tries its repair; the first repair that makes the fragment parse wins.
-fn repair(lower: &mut Lower<'_>, node: Node, what: Fragment) -> Option<(Arena, String, Map)> {
+fn repair(lower: &mut Lower<'_>, node: Node, what: Fragment) -> Option<Repaired> {
     let mut text = lower.source(node).trim_end().to_owned();
     let mut map = Map::default().within(node.start as usize, lower.map);
     let mut line = usize::MAX;
+    let mut unnamed = false;
     let before = before(lower, node).map(str::to_owned);
     for _ in 0..TRIES {
         let failure = match tree::run(what.rule(), &text) {
-            Ok(arena) => return Some((arena, text, map)),
+            Ok(arena) => {
+                return Some(Repaired {
+                    arena,
+                    text,
+                    map,
+                    unnamed,
+                });
+            }
             Err(failure) => failure,
         };
         let found = advice::explain(&text, what, &failure, before.as_deref());
@@ -200,6 +255,7 @@ fn repair(lower: &mut Lower<'_>, node: Node, what: Fragment) -> Option<(Arena, S
             lower.errors.push(found.error(&map));
             line = at_line;
         }
+        unnamed |= found.unnamed;
         let (start, end, new) = found.repair?;
         let (next, step) = Map::repair(
             &text,

@@ -10,8 +10,9 @@ use align_tests::{TextFile, root, text_files};
 use libtest_mimic::Trial;
 
 /// Programs whose form is their subject, or whose lines transcripts name.
-const FREE: [&str; 3] = [
+const FREE: [&str; 4] = [
     "tests/corpus/everything.align",
+    "tests/corpus/valid/words.align",
     "tests/cli/files/",
     "editors/",
 ];

@@ -185,6 +185,10 @@ impl Checker<'_> {
     }
 
     fn not_a_number(&mut self, at: At, expr: &Expr) -> Folded {
+        let (origin, meant) = self.program.unalias(at, expr);
+        if self.undefined(origin, meant, None) {
+            return Folded::Poison;
+        }
         let found = self.describe(at, expr);
         if let Some(found) = found {
             self.report(

@@ -143,6 +143,32 @@ impl Checker<'_> {
         self.unknown("A1001", at, name, message, among, None);
     }
 
+    /// A1001, if an expression begins with a name that is defined nowhere.
+    pub(super) fn undefined(&mut self, at: At, expr: &Expr, place: Option<(Ty, Spot)>) -> bool {
+        let program = self.program;
+        let Some(name) = root(expr) else {
+            return false;
+        };
+        // No name means anything in the text of a `--set`.
+        if at.scope == ScopeId(u32::MAX)
+            || program.lookup(at.scope, &name.text).is_some()
+            || align_stdlib::builtins().any(|b| b.name == name.text)
+        {
+            return false;
+        }
+        let mut words: Vec<&str> = program.names(at.scope, |_| true);
+        if let Some((Ty::Call(group), _)) = place {
+            words = align_stdlib::builtins()
+                .filter(|b| b.group == group)
+                .map(|b| b.name)
+                .collect();
+        }
+        let message = format!("there is no `{}`", name.text);
+        let fallback = place.map(|(ty, spot)| format!("`{}` wants {}", spot.name, wanted(ty)));
+        self.unknown("A1001", at, name, message, &words, fallback);
+        true
+    }
+
     /// A2001.  A bare name that is defined nowhere is A1001 instead, and poison says nothing.
     pub(super) fn wrong_type(&mut self, at: At, expr: &Expr, ty: Ty, spot: Spot) {
         let program = self.program;
@@ -150,27 +176,14 @@ impl Checker<'_> {
         if self.reaches_itself(at, expr) {
             return;
         }
-        let root = root(expr);
-        // No name means anything in the text of a `--set`.
-        let typed_in = at.scope == ScopeId(u32::MAX);
-        if !typed_in
-            && let Some(name) = root
-            && program.lookup(at.scope, &name.text).is_none()
-            && !align_stdlib::builtins().any(|b| b.name == name.text)
-        {
-            let mut words: Vec<&str> = program.names(at.scope, |_| true);
-            if let Ty::Call(group) = ty {
-                words = align_stdlib::builtins()
-                    .filter(|b| b.group == group)
-                    .map(|b| b.name)
-                    .collect();
-            }
-            let message = format!("there is no `{}`", name.text);
-            let fallback = format!("`{}` wants {}", spot.name, wanted(ty));
-            self.unknown("A1001", at, name, message, &words, Some(fallback));
+        if self.undefined(at, expr, Some((ty, spot))) {
             return;
         }
-        let word = root.filter(|_| typed_in).map(|n| format!("`{}`", n.text));
+        // The text of a `--set` names nothing.
+        let typed_in = at.scope == ScopeId(u32::MAX);
+        let word = root(expr)
+            .filter(|_| typed_in)
+            .map(|n| format!("`{}`", n.text));
         let Some(found) = word.or_else(|| self.describe(at, expr)) else {
             return;
         };

@@ -127,7 +127,7 @@ impl<'a> Writer<'a> {
         {
             self.push(Op::Text(" "));
         }
-        self.push(Op::Raw(text));
+        self.push(Op::Inside(text));
         self.seen = Some(Seen {
             text,
             parent: SyntaxKind::Comment,

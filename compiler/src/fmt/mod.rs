@@ -104,14 +104,20 @@ fn lay_out(text: &str, coarse: bool) -> (String, bool) {
     let printed = page::print(&writer.ops);
     let mut forced = blocks::forced_blanks(&sections, &printed.marks).into_iter();
     let mut next = forced.next();
-    let mut out = String::with_capacity(text.len() + text.len() / 8);
-    for (at, line) in printed.lines.iter().enumerate() {
+    let mut lines: Vec<page::Line> = Vec::with_capacity(printed.lines.len());
+    for (at, line) in printed.lines.into_iter().enumerate() {
         if next == Some(at) {
             next = forced.next();
-            if !out.is_empty() && !out.ends_with("\n\n") {
-                out.push('\n');
+            if lines.last().is_some_and(|last| !last.is_empty()) {
+                lines.push(page::Line::default());
             }
         }
+        lines.push(line);
+    }
+    // Only now, for an empty line parts the comments around it.
+    page::align_comments(&mut lines);
+    let mut out = String::with_capacity(text.len() + text.len() / 8);
+    for line in &lines {
         out.push_str(&line.text);
         out.push('\n');
     }

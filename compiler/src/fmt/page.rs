@@ -37,6 +37,8 @@ pub enum Op<'a> {
     Own(&'a str),
     /// A text with its own line ends and indentation.
     Raw(&'a str),
+    /// A comment between two tokens; behind one that waits for the end of the line it waits too, so that their order stays.
+    Inside(&'a str),
     /// A place that [`print`] gives the line of.
     Mark,
 }
@@ -47,7 +49,7 @@ impl Op<'_> {
         match self {
             Op::Hard | Op::Blank | Op::Own(_) => true,
             Op::Trail(_, ends) => *ends,
-            Op::Raw(text) => text.contains('\n'),
+            Op::Raw(text) | Op::Inside(text) => text.contains('\n'),
             _ => false,
         }
     }
@@ -110,7 +112,7 @@ pub struct Printed {
     pub marks: Vec<usize>,
 }
 
-/// Prints.
+/// Prints; the comments still wait for [`align_comments`].
 pub fn print(ops: &Ops<'_>) -> Printed {
     let mut printer = Printer {
         ops: &ops.list,
@@ -127,7 +129,6 @@ pub fn print(ops: &Ops<'_>) -> Printed {
     if !printer.fresh {
         printer.end_line();
     }
-    align_comments(&mut printer.out.lines);
     printer.out
 }
 
@@ -141,6 +142,13 @@ struct Printer<'o, 'a> {
     indent: usize,
     /// Of each open group.
     broken: Vec<bool>,
+}
+
+impl Line {
+    /// Whether nothing stands on it.
+    pub fn is_empty(&self) -> bool {
+        self.text.is_empty() && self.comment.is_empty()
+    }
 }
 
 impl Printer<'_, '_> {
@@ -175,7 +183,8 @@ impl Printer<'_, '_> {
                 self.raw(text);
                 self.new_line();
             }
-            Op::Raw(text) => self.raw(text),
+            Op::Inside(text) if !self.line.comment.is_empty() => self.trail(text),
+            Op::Raw(text) | Op::Inside(text) => self.raw(text),
             Op::Mark => self.out.marks.push(self.out.lines.len()),
         }
     }
@@ -196,7 +205,7 @@ impl Printer<'_, '_> {
                 Op::Line(_) | Op::Hard | Op::Blank | Op::Own(_) | Op::Trail(_, true) => {
                     return true;
                 }
-                Op::Raw(text) => match text.split_once('\n') {
+                Op::Raw(text) | Op::Inside(text) => match text.split_once('\n') {
                     Some((first, _)) => return width(first) <= left,
                     None => width(text),
                 },
@@ -290,7 +299,7 @@ fn width(text: &str) -> usize {
 }
 
 /// Puts comments behind their lines, those of neighbouring lines under each other where that leaves them within the width.
-fn align_comments(lines: &mut [Line]) {
+pub fn align_comments(lines: &mut [Line]) {
     let plain = |line: &Line| !line.comment.is_empty() && !line.comment.contains('\n');
     let mut at = 0;
     while at < lines.len() {

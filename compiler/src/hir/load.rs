@@ -1,6 +1,6 @@
 //! Reads the files of a program and fills the scopes.
 
-use align_grammar::ast::{Item, ItemKind, Name, Use};
+use align_grammar::ast::{Item, ItemKind, Name, UNNAMED, Use};
 use align_schema::{Builtin, Group};
 use rustc_hash::FxHashMap;
 
@@ -159,6 +159,9 @@ impl Loader<'_> {
 
     /// Gives a definition a name in a scope; a second one of the same name is an error, and the first stays.
     fn bind(&mut self, at: At, name: &Name, id: DefId) {
+        if name.text == UNNAMED {
+            return;
+        }
         let Some(scope) = self.program.scopes.get_mut(at.scope.0 as usize) else {
             return;
         };
