@@ -46,7 +46,7 @@ fn edition(file: &File, errors: &mut Vec<SyntaxError>) {
     let start = Span::new(0, 0);
     let first = format!("align {EDITION}");
     match &file.edition {
-        None if errors.iter().any(|e| e.code == "A0008") => {}
+        None if errors.iter().any(|e| matches!(e.code, "A0007" | "A0008")) => {}
         None => {
             let mut e = error(
                 "A0008",

@@ -65,7 +65,10 @@ pub fn item(lower: &mut Lower<'_>, node: Node, what: Fragment) -> Option<Item> {
     let first = tokens.first()?;
     let word = first.text(text);
     let is_word = lex::ITEM_WORDS.contains(&word);
-    let name = tokens.get(1).filter(|t| t.kind == Kind::Word);
+    // What follows `use` is where names come from, and none itself.
+    let name = tokens
+        .get(1)
+        .filter(|t| t.kind == Kind::Word && word != "use");
     Some(Item {
         docs: Vec::new(),
         kind: ItemKind::Broken {

@@ -64,7 +64,9 @@ impl Checker<'_> {
             let same =
                 matches!(program.def(import.def).kind, Kind::Std(b) if b.name == builtin.name);
             let block = program.def(import.def).kind.is_node();
-            if !same && !block {
+            // A failed import is an error already.
+            let failed = matches!(program.def(import.def).kind, Kind::Poison);
+            if !same && !block && !failed {
                 self.say_hidden(import.file, import.name.span, &import.name.text, "import");
             }
         }

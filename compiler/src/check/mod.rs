@@ -183,7 +183,7 @@ struct Checker<'p> {
     /// Every definition, as the last lane that was checked has it.
     checked: FxHashMap<DefId, Entity>,
     /// Ids taken in the lane at hand.
-    ids: FxHashSet<String>,
+    ids: FxHashMap<String, u32>,
     lane: Lane,
     drafts: Vec<Draft>,
     /// Defaults of the standard library, parsed once.
@@ -246,7 +246,7 @@ pub fn program(
         entities: FxHashMap::default(),
         shared: FxHashMap::default(),
         checked: FxHashMap::default(),
-        ids: FxHashSet::default(),
+        ids: FxHashMap::default(),
         lane: lane::plain("main", ""),
         drafts: Vec::new(),
         defaults: FxHashMap::default(),
@@ -336,20 +336,21 @@ impl<'p> Checker<'p> {
         let def = program.def(id);
         let lane = &self.lane.id;
         let mut text = format!("{lane}/{}", def.name.text);
-        if self.ids.contains(&text) {
+        if self.ids.contains_key(&text) {
             // Another file has a definition of the same name.
             let path = self.sources.path(def.at.file);
             let stem = path.rsplit('/').next().unwrap_or(path);
             let stem = stem.strip_suffix(".align").unwrap_or(stem);
             let base = format!("{lane}/{stem}.{}", def.name.text);
             text.clone_from(&base);
-            let mut n = 2;
-            while self.ids.contains(&text) {
+            while self.ids.contains_key(&text) {
+                // From where the last one of this name came to rest.
+                let n = self.ids.get(&base).copied().unwrap_or(1) + 1;
+                self.ids.insert(base.clone(), n);
                 text = format!("{base}.{n}");
-                n += 1;
             }
         }
-        self.ids.insert(text.clone());
+        self.ids.insert(text.clone(), 1);
         NodeId(text)
     }
 

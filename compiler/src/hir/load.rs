@@ -37,6 +37,9 @@ pub const STD_FOLDERS: &[(&str, &[Group])] = &[
 /// Files may import each other this deep.
 const MAX_DEPTH: usize = 64;
 
+/// Files of a circle that are named.
+const SHOWN: usize = 5;
+
 struct Loader<'w> {
     world: &'w dyn World,
     sources: Sources,
@@ -300,12 +303,34 @@ impl Loader<'_> {
         if let Some((_, scope)) = self.done.get(target) {
             return Some(*scope);
         }
-        if self.open.iter().any(|p| p == target) || self.open.len() >= MAX_DEPTH {
-            let chain = self.open.join("` uses `");
+        if let Some(first) = self.open.iter().position(|p| p == target) {
+            let circle = self.open.get(first..).unwrap_or(&[]);
+            let chain = match circle {
+                [a, b, .., z] if circle.len() > SHOWN => {
+                    format!(
+                        "`{a}` uses `{b}`, and {} files later `{z}`",
+                        circle.len() - 2
+                    )
+                }
+                _ => format!("`{}`", circle.join("` uses `")),
+            };
             self.diagnostics.push(
                 Diagnostic::error("A1008", at.file, span, "files use each other in a circle")
-                    .with_label(format!("`{chain}` uses `{target}` again"))
+                    .with_label(format!("{chain} uses `{target}` again"))
                     .with_help("move what both need into a third file"),
+            );
+            return None;
+        }
+        if self.open.len() >= MAX_DEPTH {
+            self.diagnostics.push(
+                Diagnostic::error(
+                    "A1008",
+                    at.file,
+                    span,
+                    format!("more than {MAX_DEPTH} files use one another"),
+                )
+                .with_label(format!("`{target}` is one too many"))
+                .with_help("take the names from the file that defines them"),
             );
             return None;
         }
@@ -349,13 +374,13 @@ impl Loader<'_> {
             .find(|(name, _)| folder.is_some_and(|f| f.text == *name));
         let (Some(folder), Some((_, groups))) = (folder, groups) else {
             let name = folder.unwrap_or(&path.parts[0]);
-            let error = Diagnostic::error(
-                "A1006",
-                at.file,
-                name.span,
-                format!("the standard library has no `{}`", name.text),
-            );
-            let near = near(&name.text, folders);
+            let message = match folder {
+                Some(name) => format!("the standard library has no `{}`", name.text),
+                None => "this `use` names nothing of the standard library".to_owned(),
+            };
+            let error = Diagnostic::error("A1006", at.file, name.span, message);
+            let near = near(&name.text, folders.iter().copied());
+            let error = error.with_help(format!("it has {}", crate::suggest::all_of(&folders)));
             self.diagnostics.push(suggested(error, name.span, &near));
             return self.poison(at, main, u, path.parts.last());
         };
@@ -364,6 +389,37 @@ impl Loader<'_> {
         } else {
             u.names.iter().collect()
         };
+        if let Some(more) = parts.next() {
+            let error = Diagnostic::error(
+                "A1007",
+                at.file,
+                more.span,
+                format!(
+                    "nothing of the standard library has a `{}` inside",
+                    more.text
+                ),
+            );
+            let help = format!("a name is written `std.{}.NAME`", folder.text);
+            self.diagnostics.push(error.with_help(help));
+            return self.poison(at, main, u, path.parts.last());
+        }
+        if names.is_empty() {
+            let such = align_stdlib::builtins().find(|b| groups.contains(&b.group));
+            let such = such.map_or("", |b| b.name);
+            self.diagnostics.push(
+                Diagnostic::error(
+                    "A1007",
+                    at.file,
+                    path.span,
+                    format!("this `use` takes no name from `{}`", path.text()),
+                )
+                .with_label("a module is not brought in as a whole")
+                .with_help(format!(
+                    "name what is needed, such as `use std.{}.{such}`; without a `use` all of it can be written by its own name",
+                    folder.text
+                )),
+            );
+        }
         for name in names {
             let of = |b: &&'static Builtin| groups.contains(&b.group);
             let found = align_stdlib::builtins()
