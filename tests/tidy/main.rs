@@ -65,3 +65,40 @@ rules! {
     lints: super::rules::pins, "x/Cargo.toml", "[dependencies]\n", "[dependencies]\n[lints]\nworkspace = true\n";
     example_header: super::documents::example_header, "examples/a.align", "align 1\n", "// What: trains.\n// Time: 1 min on 2 cores.\n// Expect: 3 points.\nalign 1\n";
 }
+
+/// A test binary with a `main` of its own needs `harness = false`; with cargo's own harness it passes without running anything.
+#[test]
+fn tests_with_a_main_of_their_own_run_it() {
+    let files = text_files();
+    let manifests: Vec<&TextFile> = files
+        .iter()
+        .filter(|f| f.path.ends_with("/Cargo.toml"))
+        .collect();
+    let (mut seen, mut wrong) = (0, Vec::new());
+    for file in files.iter().filter(|f| {
+        f.path.ends_with("/main.rs") && f.path.contains("tests/") && f.text.contains("\nfn main()")
+    }) {
+        let folder = |m: &&&TextFile| {
+            let folder = m.path.trim_end_matches("Cargo.toml");
+            file.path.starts_with(folder)
+        };
+        let manifest = manifests.iter().filter(folder).max_by_key(|m| m.path.len());
+        let own = manifest.is_some_and(|m| {
+            let inside = &file.path[m.path.len() - "Cargo.toml".len()..];
+            let mut entries = m.text.split("[[test]]").skip(1);
+            entries.any(|e| {
+                let entry = e.split("\n\n").next().unwrap_or(e);
+                entry.contains(&format!("\"{inside}\"")) && entry.contains("harness = false")
+            })
+        });
+        seen += 1;
+        if !own {
+            wrong.push(&file.path);
+        }
+    }
+    assert!(
+        seen >= 5,
+        "only {seen} tests with a main of their own were found"
+    );
+    assert!(wrong.is_empty(), "without `harness = false`: {wrong:?}");
+}

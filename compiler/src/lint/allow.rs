@@ -1,37 +1,57 @@
 //! Where does the author say that a finding is meant so?  `// align: allow(rule, rule) why`.
 
-use std::collections::BTreeSet;
-
+use align_grammar::ast::Span;
 use align_grammar::lex::{Kind, lex};
 
-/// Rules that are silent, by line (from 1).
+/// A rule that a comment names.
+#[derive(Clone, Debug)]
+pub struct Allow {
+    /// The rule, or what should have been one.
+    pub rule: String,
+    /// Where its name stands.
+    pub span: Span,
+    /// The line that the comment speaks of, from 1.
+    pub line: u32,
+}
+
+/// What the comments of a text allow.
 #[derive(Debug, Default)]
 pub struct Allowed {
-    lines: BTreeSet<(u32, String)>,
+    /// In order.
+    pub all: Vec<Allow>,
 }
 
 impl Allowed {
     /// Reads the comments of a text: one behind code speaks of its line, one alone of the next line with code.
     pub fn of(text: &str) -> Self {
         let mut out = Self::default();
-        if !text.contains("align: allow(") {
+        if !text.contains(OPENING) {
             return out;
         }
         let mut line = 1;
         let mut code_on_line = false;
-        // Rules that wait for the next line with code.
-        let mut waiting: Vec<String> = Vec::new();
+        // From here on they wait for the next line with code.
+        let mut waiting = 0;
         for token in lex(text) {
             let said = token.text(text);
             match token.kind {
-                Kind::Comment if code_on_line => {
-                    out.lines.extend(names(said).map(|n| (line, n)));
+                Kind::Comment => {
+                    out.all.extend(names(said).map(|(rule, start)| Allow {
+                        rule: rule.to_owned(),
+                        span: Span::new(token.start + start, token.start + start + rule.len()),
+                        line,
+                    }));
+                    if code_on_line {
+                        waiting = out.all.len();
+                    }
                 }
-                Kind::Comment => waiting.extend(names(said)),
                 Kind::Blank | Kind::Doc => {}
                 _ => {
                     code_on_line = true;
-                    out.lines.extend(waiting.drain(..).map(|n| (line, n)));
+                    for allow in out.all.iter_mut().skip(waiting) {
+                        allow.line = line;
+                    }
+                    waiting = out.all.len();
                 }
             }
             let ends = said.bytes().filter(|b| *b == b'\n').count() as u32;
@@ -45,18 +65,26 @@ impl Allowed {
 
     /// Whether a rule is silent on a line.
     pub fn covers(&self, rule: &str, line: u32) -> bool {
-        self.lines.contains(&(line, rule.to_owned()))
+        self.all.iter().any(|a| a.line == line && a.rule == rule)
     }
 }
 
-/// The rules of `// align: allow(a, b)`.
-fn names(comment: &str) -> impl Iterator<Item = String> + '_ {
-    let inside = comment
-        .split_once("align: allow(")
-        .and_then(|(_, rest)| rest.split_once(')'))
-        .map_or("", |(names, _)| names);
-    let names = inside.split(',').map(|n| n.trim().to_owned());
-    names.filter(|n| !n.is_empty())
+const OPENING: &str = "align: allow(";
+
+/// The rules of `// align: allow(a, b)`, each with its first byte.
+fn names(comment: &str) -> impl Iterator<Item = (&str, usize)> {
+    let start = comment.find(OPENING).map(|at| at + OPENING.len());
+    let inside = start.and_then(|at| comment.get(at..)?.split_once(')'));
+    let mut at = start.unwrap_or(0);
+    let names = inside.map_or("", |(names, _)| names).split(',');
+    names
+        .map(move |name| {
+            let blanks = name.len() - name.trim_start().len();
+            let here = at + blanks;
+            at += name.len() + 1;
+            (name.trim(), here)
+        })
+        .filter(|(name, _)| !name.is_empty())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod few_episodes;
 mod few_evaluations;
 mod few_seeds;
 mod fixed_seed;
+mod idle_allow;
 mod lone_reaches;
 mod long_patience;
 mod no_failure_policy;
@@ -19,6 +20,8 @@ mod training_metric;
 mod undocumented;
 mod unreachable_budget;
 mod unusual_rate;
+
+pub use idle_allow::idle;
 
 use super::Rule;
 use crate::diag::Severity::{Note, Warning};
@@ -41,6 +44,7 @@ rules! {
     few_evaluations "few-evaluations" Warning "a stage is evaluated fewer than four times"
     few_seeds "few-seeds" Warning "a claim rests on fewer than three seeds"
     fixed_seed "fixed-seed" Warning "every lane of a sweep has the same seed"
+    idle_allow "idle-allow" Note "a comment silences a rule that finds nothing there, or none that there is"
     lone_reaches "lone-reaches" Note "a goal without a way to give up"
     long_patience "long-patience" Warning "a plateau needs nearly the whole budget to be seen"
     no_failure_policy "no-failure-policy" Note "a stage of a sweep does not say what to do when it fails"

@@ -1,6 +1,7 @@
-//! `align explain CODE`: the page of an error code.
+//! `align explain CODE`: the page of an error code, or of a rule of `align lint`.
 
 use align_compiler::codes;
+use align_compiler::lint::{self, Rule};
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -13,13 +14,14 @@ const AFTER: &str = "\
 Examples:
   align explain A5003
   align explain a5003 --format markdown
-  align explain                            lists every code
+  align explain few-seeds                  a rule of `align lint`
+  align explain                            lists every code and rule
   align explain --format json | jq '.[] | select(.group == \"units\")'";
 
 #[derive(Args, Debug)]
 #[command(after_help = AFTER)]
 pub(crate) struct ExplainArgs {
-    /// Such as `A5003`; without it, every code with its title.
+    /// Such as `A5003` or `few-seeds`; without it, every code and rule with its title.
     #[arg(value_parser = Suggested(words), hide_possible_values = true)]
     code: Option<String>,
     /// How a page is written.
@@ -39,8 +41,10 @@ enum Format {
 
 fn words() -> Vec<PossibleValue> {
     let all = codes::ALL.iter();
-    all.map(|c| PossibleValue::new(c.code).help(c.title))
-        .collect()
+    let codes = all.map(|c| PossibleValue::new(c.code).help(c.title));
+    let rules = lint::ALL.iter();
+    let rules = rules.map(|r| PossibleValue::new(r.name).help(r.summary));
+    codes.chain(rules).collect()
 }
 
 /// A code for programs.
@@ -69,7 +73,16 @@ pub(crate) fn run(args: &ExplainArgs) -> Exit {
         match args.format {
             Format::Text => list(&look),
             Format::Markdown => table(),
-            Format::Json => write(&codes::ALL.iter().map(entry).collect::<Vec<_>>()),
+            Format::Json => {
+                let rules = lint::ALL.iter().map(rule_entry);
+                write(
+                    &codes::ALL
+                        .iter()
+                        .map(entry)
+                        .chain(rules)
+                        .collect::<Vec<_>>(),
+                );
+            }
         }
         return Exit::Fine;
     };
@@ -83,30 +96,21 @@ pub(crate) fn run(args: &ExplainArgs) -> Exit {
         }
         return Exit::Fine;
     }
-    if let Some(rule) = align_compiler::lint::rule(wanted) {
+    if let Some(rule) = lint::rule(wanted) {
         match args.format {
             Format::Text => out(&markdown::render(&rule.explain(), &look)),
             Format::Markdown => out(&rule.explain()),
-            Format::Json => write(&Entry {
-                code: rule.name,
-                severity: rule.level.word(),
-                group: "lint",
-                title: rule.summary,
-                reported: true,
-                markdown: rule.explain(),
-                examples: Vec::new(),
-            }),
+            Format::Json => write(&rule_entry(rule)),
         }
         return Exit::Fine;
     }
     let help = match near(wanted) {
-        Some(best) => format!(
-            "did you mean `{}` ({})? `align explain` lists all",
-            best.code, best.title
-        ),
-        None => "`align explain` lists all codes".to_owned(),
+        Some((name, title)) => {
+            format!("did you mean `{name}` ({title})? `align explain` lists all")
+        }
+        None => "`align explain` lists all codes and rules".to_owned(),
     };
-    fail(&format!("`{code}` is not a code"), Some(&help));
+    fail(&format!("`{code}` is no code and no rule"), Some(&help));
     Exit::Usage
 }
 
@@ -117,12 +121,14 @@ fn bare(text: &str) -> &str {
     inner.trim_end_matches(':').trim_end_matches(']')
 }
 
-pub(crate) fn near(wanted: &str) -> Option<&'static codes::Code> {
-    let wanted = wanted.to_ascii_uppercase();
-    let best = codes::ALL
-        .iter()
-        .min_by_key(|c| strsim::damerau_levenshtein(c.code, &wanted))?;
-    (strsim::damerau_levenshtein(best.code, &wanted) <= 2).then_some(best)
+/// The code or the rule that was likely meant, with its title.
+pub(crate) fn near(wanted: &str) -> Option<(&'static str, &'static str)> {
+    let wanted = wanted.to_ascii_lowercase();
+    let codes = codes::ALL.iter().map(|c| (c.code, c.title));
+    let rules = lint::ALL.iter().map(|r| (r.name, r.summary));
+    let far = |name: &str| strsim::damerau_levenshtein(&name.to_ascii_lowercase(), &wanted);
+    let best = codes.chain(rules).min_by_key(|(name, _)| far(name))?;
+    (far(best.0) <= 2).then_some(best)
 }
 
 fn entry(code: &codes::Code) -> Entry<'_> {
@@ -135,18 +141,32 @@ fn entry(code: &codes::Code) -> Entry<'_> {
         title: code.title,
         reported: page.is_some(),
         markdown: codes::explain(code.code).unwrap_or_default(),
-        examples: examples
-            .into_iter()
-            .map(|e| ExampleEntry {
-                kind: match (e.is("fail"), e.is("ok")) {
-                    (true, _) => "fails",
-                    (_, true) => "fixed",
-                    _ => "beside",
-                },
-                file: e.get("file").map(str::to_owned),
-                text: e.text,
-            })
-            .collect(),
+        examples: examples.into_iter().map(example).collect(),
+    }
+}
+
+fn rule_entry(rule: &Rule) -> Entry<'static> {
+    let examples = rule.examples();
+    Entry {
+        code: rule.name,
+        severity: rule.level.word(),
+        group: "lint",
+        title: rule.summary,
+        reported: true,
+        markdown: rule.explain(),
+        examples: examples.into_iter().map(example).collect(),
+    }
+}
+
+fn example(e: codes::Example) -> ExampleEntry {
+    ExampleEntry {
+        kind: match (e.is("fail"), e.is("ok")) {
+            (true, _) => "fails",
+            (_, true) => "fixed",
+            _ => "beside",
+        },
+        file: e.get("file").map(str::to_owned),
+        text: e.text,
     }
 }
 
@@ -163,6 +183,13 @@ fn table() {
             code.severity.word(),
             code.group(),
             code.title
+        ));
+    }
+    for rule in lint::ALL {
+        let level = rule.level.word();
+        outln(&format!(
+            "| {} | {level} | lint | {} |",
+            rule.name, rule.summary
         ));
     }
 }
@@ -188,6 +215,15 @@ fn list(look: &Look) {
             look.paint(Tone::Accent, code.code)
         ));
     }
+    outln(&format!("\n{}", look.paint(Tone::Bold, "lint")));
+    for rule in lint::ALL {
+        let name = look.paint(Tone::Accent, &format!("{:<19}", rule.name));
+        outln(&format!(
+            "  {name}  {:<7}  {}",
+            rule.level.word(),
+            rule.summary
+        ));
+    }
 }
 
 #[cfg(test)]
@@ -196,9 +232,10 @@ mod tests {
 
     #[test]
     fn a_slip_finds_its_code() {
-        assert_eq!(near("A503").map(|c| c.code), Some("A5003"));
-        assert_eq!(near("a5003").map(|c| c.code), Some("A5003"));
-        assert_eq!(near("hello world").map(|c| c.code), None);
+        assert_eq!(near("A503").map(|c| c.0), Some("A5003"));
+        assert_eq!(near("a5003").map(|c| c.0), Some("A5003"));
+        assert_eq!(near("hello world"), None);
+        assert_eq!(near("few-seed").map(|c| c.0), Some("few-seeds"));
     }
 
     #[test]
@@ -218,6 +255,10 @@ mod tests {
     fn the_json_of_every_code_is_as_published() {
         for code in codes::ALL {
             let text = serde_json::to_value(entry(code)).unwrap();
+            crate::ui::schema::assert_keys("explain", &text);
+        }
+        for rule in lint::ALL {
+            let text = serde_json::to_value(rule_entry(rule)).unwrap();
             crate::ui::schema::assert_keys("explain", &text);
         }
     }

@@ -82,8 +82,8 @@ fn denied(text: &str) -> Result<String, String> {
     if let Some(rule) = lint::rule(text) {
         return Ok(rule.name.to_owned());
     }
-    let near = super::explain::near(text).map_or_else(String::new, |code| {
-        format!("; did you mean `{}` ({})?", code.code, code.title)
+    let near = super::explain::near(text).map_or_else(String::new, |(name, title)| {
+        format!("; did you mean `{name}` ({title})?")
     });
     Err(format!(
         "found `{text}`, wanted `warnings` or a code such as `A1011`{near}"
