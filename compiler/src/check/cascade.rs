@@ -41,6 +41,9 @@ impl Checker<'_> {
         let fields = self.complete(at, schema, &owner, def.name.span, &given, &[]);
         let (episodes, critic, eval_good) = self.cascade_eval(def, &owner, block, &mut edges);
         let task = members.iter().find_map(|(m, _)| m.task);
+        let first_member = members.iter().find(|(m, _)| m.task.is_some());
+        let own = first_member.and_then(|(m, span)| Some((m.task?, at.file, *span)));
+        good &= self.read_fits(own, &edges, own.map(|o| o.2));
         let known = task.is_some() || self.symbolic || !good;
         let metrics = Metrics::new(&[
             if known { rules::EVALUATION } else { &[] },

@@ -54,6 +54,9 @@ impl Checker<'_> {
         let (kept, keeps) = self.keeps(def, &given, from.as_deref(), &info.origin, info.task);
         info.kept = kept;
         good &= keeps;
+        let place = block.from.as_ref().map_or(def.name.span, |e| e.span);
+        let own = info.task.map(|task| (task, def.at.file, place));
+        good &= self.read_fits(own, &edges, block.from.as_ref().map(|e| e.span));
         let Some(mut fields) = fields.filter(|_| good && !matches!(origin, Origin::Poison)) else {
             // The kind and the horizon are known even where a value is not, so that later checks still run.
             return if good && !matches!(origin, Origin::Poison) && self.symbolic {

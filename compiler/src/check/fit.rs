@@ -6,7 +6,7 @@ use align_stdlib::envs::Task;
 
 use super::block::Fields;
 use super::stage::{Header, count, reads_budget};
-use super::{Checker, Trained};
+use super::{Checker, Edges, Trained};
 use crate::diag::{Diagnostic, FileId};
 use crate::hir::Def;
 
@@ -106,6 +106,28 @@ impl Checker<'_> {
             ),
         );
         false
+    }
+
+    /// A2010: whether every checkpoint that a node reads takes the observations and actions of its task; `from` its header is compared
+    /// on its own.
+    pub(super) fn read_fits(
+        &mut self,
+        own: Option<(&'static Task, FileId, Span)>,
+        edges: &Edges,
+        from: Option<Span>,
+    ) -> bool {
+        let Some((task, file, span)) = own else {
+            return true;
+        };
+        let mut good = true;
+        for (trained, at, place) in &edges.read {
+            if from != Some(*place)
+                && let Some(other) = trained.task
+            {
+                good &= self.sizes_fit(other, task, (*at, *place), (file, span));
+            }
+        }
+        good
     }
 
     /// A2007, A2009, A2010: whether the loss can learn from this data, in this environment, with this model.

@@ -212,6 +212,8 @@ struct Edges {
     needs: Vec<Need>,
     /// Role and model record of each checkpoint.
     models: Vec<(String, Value)>,
+    /// Each checkpoint with its place.
+    read: Vec<(Rc<Trained>, FileId, Span)>,
 }
 
 /// It is wrong, and a diagnostic says so.

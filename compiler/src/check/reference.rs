@@ -5,7 +5,7 @@ use align_plan::Need;
 use align_schema::{Bounds, Dim, Port, Ref, Ty, Value};
 
 use super::{Checker, Edges, Entity, Spot, Trained};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, FileId};
 use crate::hir::{At, DefId, Kind};
 use crate::suggest::{near, suggested};
 use std::rc::Rc;
@@ -53,7 +53,7 @@ impl Checker<'_> {
             return None;
         };
         let port = self.port(at, id, port, args)?;
-        self.edge(id, port, spot, edges)
+        self.edge(id, port, (at.file, expr.span), spot, edges)
     }
 
     /// A checkpoint that an argument names; a critic must be one, and a reference one of the model being trained.
@@ -127,7 +127,7 @@ impl Checker<'_> {
             return None;
         };
         let port = self.port(at, id, port, None)?;
-        self.edge(id, port, spot, edges)
+        self.edge(id, port, (at.file, path.span), spot, edges)
     }
 
     /// The name of the pipeline that `pipeline.stage` reaches into.
@@ -305,6 +305,7 @@ impl Checker<'_> {
         &mut self,
         id: DefId,
         port: Port,
+        (file, span): (FileId, Span),
         spot: Spot,
         edges: &mut Edges,
     ) -> Option<(Value, Rc<Trained>)> {
@@ -312,6 +313,7 @@ impl Checker<'_> {
             return None;
         };
         let trained = Rc::clone(trained);
+        edges.read.push((Rc::clone(&trained), file, span));
         let need = edges.add(Need {
             role: spot.path.to_owned(),
             node: trained.id.clone(),

@@ -129,7 +129,11 @@ impl Checker<'_> {
         let arms = self.arms(def.at, &block.body, &around, &mut edges);
         self.metrics = Scope::None;
         self.training = None;
-        let good = header.good && fits && eval.good;
+        let own = task.0.zip(block.env.as_ref().or(block.on.as_ref()));
+        let own = own.map(|(task, place)| (task, def.at.file, place.span));
+        let from = block.from.as_ref().map(|e| e.span);
+        // Where the header is at odds with itself, what it reads cannot fit both.
+        let good = header.good && fits && self.read_fits(own, &edges, from) && eval.good;
         let (Some(mut fields), Some(limits), Ok(until), Some(keep), Some(arms), Some(every)) =
             (fields, limits, until, keep.spec, arms, every)
         else {

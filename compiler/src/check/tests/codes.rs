@@ -257,6 +257,21 @@ fn types() {
                 "d",
             ),
             (
+                "dataset d { source = d4rl(\"hopper-medium-v2\") }\nstage a trains planner on d { loss = weighted(critic: value.best), budget = 1k steps }",
+                "A2010",
+                "value.best",
+            ),
+            (
+                "dataset d { source = collect(\"hopper-medium-v2\", by: pretrain.best) }",
+                "A2010",
+                "pretrain.best",
+            ),
+            (
+                "dataset d { source = d4rl(\"hopper-medium-v2\") }\ndataset e from d { keep = advantage(value.best) >= percentile(50%) }",
+                "A2010",
+                "value.best",
+            ),
+            (
                 "stage a trains planner on rollouts in env(\"hopper-medium-v2\") { loss = ppo(), budget = 1k env_steps }",
                 "A2010",
                 "env(\"hopper-medium-v2\")",
