@@ -94,8 +94,16 @@ pub fn check(world: &dyn World, main: &str, options: &Options) -> Checked {
     diag::join_repeats(&mut diagnostics);
     let complete = out.params.iter().all(|(_, v)| v.is_some());
     let parallel = out.parallel.iter().map(|p| p.0).max().unwrap_or(0);
-    let mut plan = (complete && !diagnostics.iter().any(Diagnostic::is_error))
-        .then(|| lower::plan(program.edition, main, out.lanes, out.reports, parallel));
+    let mut plan = (complete && !diagnostics.iter().any(Diagnostic::is_error)).then(|| {
+        lower::plan(
+            program.edition,
+            main,
+            out.lanes,
+            out.reports,
+            parallel,
+            out.sweeps,
+        )
+    });
     if let Some(made) = &plan {
         let more = resources::memory(made, &program, &sources, &options.machine);
         if !more.is_empty() {

@@ -179,14 +179,18 @@ impl Used {
 
     fn block(&mut self, word: &str, block: &Block) -> String {
         for expr in [&block.trains, &block.on, &block.env, &block.from] {
-            expr.iter().for_each(|e| self.expr(e));
+            if let Some(e) = expr {
+                self.expr(e);
+            }
         }
         self.body(word, &block.body);
         word.to_owned()
     }
 
     fn formal(&mut self, word: &str, formal: &Formal) -> String {
-        formal.value.iter().for_each(|e| self.expr(e));
+        if let Some(e) = &formal.value {
+            self.expr(e);
+        }
         word.to_owned()
     }
 
@@ -207,15 +211,21 @@ impl Used {
                     arms,
                 } => {
                     self.events.insert(event.text.clone());
-                    args.iter().flatten().for_each(|a| self.expr(&a.value));
-                    action.iter().for_each(|e| self.expr(e));
+                    for a in args.iter().flatten() {
+                        self.expr(&a.value);
+                    }
+                    if let Some(e) = action {
+                        self.expr(e);
+                    }
                     for arm in arms {
                         self.events.insert(arm.event.text.clone());
                         self.expr(&arm.action);
                     }
                 }
                 StmtKind::Eval { every, body } => {
-                    every.iter().for_each(|e| self.expr(e));
+                    if let Some(e) = every {
+                        self.expr(e);
+                    }
                     self.body("eval", body);
                 }
                 StmtKind::Checkpoint { every, body } => {
@@ -231,8 +241,16 @@ impl Used {
             ExprKind::Number { unit, .. } => {
                 self.units.extend(unit.iter().map(|u| u.text.clone()));
             }
-            ExprKind::List(list) => list.iter().for_each(|e| self.expr(e)),
-            ExprKind::Record(entries) => entries.iter().for_each(|(_, e)| self.expr(e)),
+            ExprKind::List(list) => {
+                for e in list {
+                    self.expr(e);
+                }
+            }
+            ExprKind::Record(entries) => {
+                for (_, e) in entries {
+                    self.expr(e);
+                }
+            }
             // `skip` is `skip()`.
             ExprKind::Ref(name) => {
                 self.calls.insert(name.text.clone());
@@ -279,6 +297,8 @@ impl Used {
             self.arguments
                 .extend(all.map(|arg| format!("{name}({arg})")));
         }
-        args.iter().for_each(|a| self.expr(&a.value));
+        for a in args {
+            self.expr(&a.value);
+        }
     }
 }

@@ -199,6 +199,7 @@ fn plan(lanes: &[&str]) -> Plan {
         nodes: lanes.iter().flat_map(|l| lane_nodes(l)).collect(),
         reports: Vec::<Report>::new(),
         parallel: 0,
+        sweeps: Vec::new(),
     }
 }
 

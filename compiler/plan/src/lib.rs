@@ -13,5 +13,5 @@ pub use condition::{
 pub use key::{Digest, Key, Part, key, parts};
 pub use node::{
     Carry, EvalSpec, Expect, Field, Gate, KeepRule, KeepSpec, Lane, Need, Node, NodeId, NodeKind,
-    Place, Plan, Report, VERSION,
+    Place, Plan, Report, Sweep, VERSION,
 };

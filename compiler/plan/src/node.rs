@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::condition::{Arm, Better, Budget, Condition};
 
 /// Version of the serialised form; a plan of another version is refused.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Everything that is to hold after a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +28,19 @@ pub struct Plan {
     pub reports: Vec<Report>,
     /// `parallel` of the sweep: lanes at a time (0: as many as there are cores).
     pub parallel: u64,
+    /// How each sweep is to be carried out.
+    pub sweeps: Vec<Sweep>,
+}
+
+/// What a sweep says of its lanes as a whole.  None of it is in a key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sweep {
+    /// Its name, as [`Lane::sweep`] has it.
+    pub name: String,
+    /// Whether the first lane that fails ends the others.
+    pub fail_fast: bool,
+    /// The call of `prune`, if it has one.
+    pub prune: Option<Value>,
 }
 
 /// One instance of a pipeline.

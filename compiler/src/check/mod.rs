@@ -47,7 +47,7 @@ mod tests;
 use std::rc::Rc;
 
 use align_grammar::ast::{Name, Span};
-use align_plan::{Lane, Need, Node, NodeId, Place, Report};
+use align_plan::{Lane, Need, Node, NodeId, Place, Report, Sweep};
 use align_schema::{DataKind, Value};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -68,6 +68,8 @@ pub struct Output {
     pub reports: Vec<Report>,
     /// Lanes at a time, for each sweep that says so, and where it does.
     pub parallel: Vec<(u64, FileId, Span)>,
+    /// The sweeps, in order.
+    pub sweeps: Vec<Sweep>,
     /// Values of the main file's `param`s.
     pub params: Vec<(String, Option<Value>)>,
 }
@@ -202,6 +204,7 @@ struct Checker<'p> {
     paired: FxHashSet<ScopeId>,
     /// `parallel` of each sweep.
     parallel: Vec<(u64, FileId, Span)>,
+    sweeps: Vec<Sweep>,
     /// How many lanes a sweep may have.
     max_lanes: u64,
 }
@@ -259,6 +262,7 @@ pub fn program(
         cut: false,
         paired: FxHashSet::default(),
         parallel: Vec::new(),
+        sweeps: Vec::new(),
         max_lanes: options.max_lanes,
     };
     let params = checker.params(&sets, options);
@@ -274,6 +278,7 @@ pub fn program(
         lanes,
         reports,
         parallel: checker.parallel,
+        sweeps: checker.sweeps,
         params,
     }
 }

@@ -1,7 +1,7 @@
 //! Sweeps: axes, exclusions, lanes.
 
 use align_grammar::ast::{BinaryOp, Block, Expr, ExprKind, Name, StmtKind};
-use align_plan::Lane;
+use align_plan::{Lane, Sweep};
 use align_schema::{BlockKind, Bounds, Ty, Value};
 
 use super::lane::show;
@@ -88,6 +88,15 @@ impl Checker<'_> {
             {
                 self.parallel.push((lanes as u64, def.at.file, field.span));
             }
+            let says = |name: &str, is: bool| {
+                let value = given.get(name).and_then(|g| g.value.as_ref());
+                matches!(value, Some(Value::Bool(b)) if *b == is)
+            };
+            self.sweeps.push(Sweep {
+                name: def.name.text.clone(),
+                fail_fast: says("fail_fast", true) || says("keep_going", false),
+                prune: given.get("prune").and_then(|g| g.value.clone()),
+            });
         }
     }
 

@@ -4,7 +4,7 @@ mod rounds;
 
 use std::collections::BinaryHeap;
 
-use align_plan::{Lane, Node, NodeId, Plan, Report, VERSION};
+use align_plan::{Lane, Node, NodeId, Plan, Report, Sweep, VERSION};
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 use rustc_hash::FxHashMap;
@@ -18,6 +18,7 @@ pub fn plan(
     lanes: Vec<(Lane, Vec<Draft>)>,
     reports: Vec<Report>,
     parallel: u64,
+    sweeps: Vec<Sweep>,
 ) -> Plan {
     let mut nodes = Vec::with_capacity(lanes.iter().map(|(_, drafts)| drafts.len()).sum());
     let mut names = Vec::with_capacity(lanes.len());
@@ -33,6 +34,7 @@ pub fn plan(
         nodes: sort(nodes),
         reports,
         parallel,
+        sweeps,
     }
 }
 

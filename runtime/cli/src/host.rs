@@ -196,6 +196,12 @@ pub(crate) fn foresee(
             return Err(Exit::Diagnostics);
         }
     }
+    for sweep in plan.sweeps.iter().filter(|s| s.prune.is_some()) {
+        errln(&format!(
+            "note: `prune` of `{}` is checked only: this version trains every lane to its end",
+            sweep.name
+        ));
+    }
     let timing = align_runtime::timing(plan, store, &outlook.entries, jobs);
     let mut found: Vec<Diagnostic> = outlook.risen.iter().map(risen).collect();
     if let Some(limit) = budget.filter(|limit| timing.seconds > *limit) {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use align_plan::{FailScope, Key, NodeId, NodeKind, Plan, VERSION};
+use align_plan::{FailScope, Key, Lane, NodeId, NodeKind, Plan, VERSION};
 use align_runtime_api::{Library, NodeState, NodeStatus, RunEvent};
 
 use crate::board::{Board, How, Look, Settled, Start, Work};
@@ -499,9 +499,21 @@ impl Driver<'_> {
             return;
         };
         let why = format!("`{}` failed", label(node));
+        let lane = self.plan.lanes.iter().find(|l| l.id == node.lane);
+        let sweep = lane.and_then(|l| l.sweep.as_deref());
+        let fast = self
+            .plan
+            .sweeps
+            .iter()
+            .any(|s| s.fail_fast && Some(s.name.as_str()) == sweep);
         let scope = match scope {
-            _ if self.options.fail_fast => FailScope::Sweep,
+            _ if self.options.fail_fast => {
+                self.all_dead = Some(format!("{why}, which ends the run"));
+                self.terminate(None);
+                FailScope::Stage
+            }
             _ if self.options.keep_going => FailScope::Stage,
+            _ if fast => FailScope::Sweep,
             scope => scope,
         };
         match scope {
@@ -511,10 +523,20 @@ impl Driver<'_> {
                     .push((node.lane.clone(), format!("{why}, which ends the lane")));
                 self.terminate(Some(&node.lane));
             }
-            FailScope::Sweep => {
-                self.all_dead = Some(format!("{why}, which ends the run"));
-                self.terminate(None);
-            }
+            FailScope::Sweep => match sweep {
+                None => {
+                    self.all_dead = Some(format!("{why}, which ends the run"));
+                    self.terminate(None);
+                }
+                Some(name) => {
+                    let why = format!("{why}, which ends `{name}`");
+                    let theirs = |l: &&Lane| l.sweep.as_deref() == Some(name);
+                    for lane in self.plan.lanes.iter().filter(theirs) {
+                        self.dead.push((lane.id.clone(), why.clone()));
+                        self.terminate(Some(&lane.id));
+                    }
+                }
+            },
         }
         self.settle(
             i,

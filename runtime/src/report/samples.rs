@@ -68,6 +68,7 @@ pub(super) fn plan() -> Plan {
         ],
         reports: Vec::new(),
         parallel: 0,
+        sweeps: Vec::new(),
     }
 }
 

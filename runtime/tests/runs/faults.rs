@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use align_plan::{Action, Arm, EventKind, FailScope, Plan, Target};
+use align_plan::{Action, Arm, EventKind, FailScope, Plan, Sweep, Target};
 use align_runtime::{Interrupt, RunOptions, status};
 use align_runtime_api::{NodeState, RunEvent};
 use align_schema::{Dim, Effect, Quantity, Value};
@@ -25,6 +25,7 @@ pub fn all() -> Vec<Trial> {
         trial("regression_rolls_back_then_skips", regression),
         trial("skip_hands_the_input_on", skip),
         trial("failure_ends_its_lane_only", fail_lane),
+        trial("a_fast_sweep_ends_with_its_first_failure", fast_sweep),
         trial("two_drivers_take_turns", two_drivers),
         trial("torn_journal_is_no_obstacle", torn),
         trial("damaged_checkpoint_is_passed_over", damaged_checkpoint),
@@ -367,6 +368,40 @@ fn fail_lane() -> Test {
     let going = Bench::new()?.run_with(&plan, options)?;
     same("a/other", going.node("a/other")?.state, NodeState::Done)?;
     same("a/tune", going.node("a/tune")?.state, NodeState::Skipped)
+}
+
+fn fast_sweep() -> Test {
+    let lane = |name: &str, rows: i64| vec![data("rows", rows).lane(name), stage("fit").lane(name)];
+    let all = [lane("a", 32), lane("b", 48), lane("c", 64)].concat();
+    let sweeps = |fail_fast: bool| {
+        let mut plan = plan(all.clone());
+        for lane in &mut plan.lanes {
+            let of = if lane.id == "c" { "slow" } else { "fast" };
+            lane.sweep = Some(of.to_owned());
+        }
+        plan.parallel = 1;
+        plan.sweeps = ["fast", "slow"]
+            .map(|name| Sweep {
+                name: name.to_owned(),
+                fail_fast: fail_fast && name == "fast",
+                prune: None,
+            })
+            .to_vec();
+        plan
+    };
+    let ran = Bench::new()?.run_faulty(&sweeps(true), "a/fit:nan@60")?;
+    same("a/fit", ran.node("a/fit")?.state, NodeState::Failed)?;
+    same("b/fit", ran.node("b/fit")?.state, NodeState::Skipped)?;
+    let note = ran.node("b/rows")?.note.clone().unwrap_or_default();
+    same(
+        "its note",
+        note,
+        "`fit` failed, which ends `fast`".to_owned(),
+    )?;
+    // Another sweep of the file goes on.
+    same("c/fit", ran.node("c/fit")?.state, NodeState::Done)?;
+    let ran = Bench::new()?.run_faulty(&sweeps(false), "a/fit:nan@60")?;
+    same("b/fit", ran.node("b/fit")?.state, NodeState::Done)
 }
 
 fn two_drivers() -> Test {

@@ -29,6 +29,7 @@ pub fn plan(nodes: Vec<Node>) -> Plan {
         nodes,
         reports: Vec::new(),
         parallel: 0,
+        sweeps: Vec::new(),
     }
 }
 

@@ -365,6 +365,7 @@ mod tests {
             ],
             reports: Vec::new(),
             parallel: 0,
+            sweeps: Vec::new(),
         }
     }
 
