@@ -178,10 +178,9 @@ impl Used {
     }
 
     fn block(&mut self, word: &str, block: &Block) -> String {
-        for expr in [&block.trains, &block.on, &block.env, &block.from] {
-            if let Some(e) = expr {
-                self.expr(e);
-            }
+        let head = [&block.trains, &block.on, &block.env, &block.from];
+        for expr in head.into_iter().flatten() {
+            self.expr(expr);
         }
         self.body(word, &block.body);
         word.to_owned()
