@@ -1,12 +1,12 @@
 //! What is done to every input: all that the compiler does with a text, and what must hold of it.
 
-use align_compiler::diag::{Diagnostic, fix, render};
+use align_compiler::diag::{Diagnostic, Sources, fix, render};
 use align_compiler::graph::{States, mermaid, text};
-use align_compiler::{Checked, plan};
+use align_compiler::{Checked, Options, lint, plan};
 use align_grammar::lex::Kind;
-use align_tests::world::Files;
+use align_tests::world::{Files, Memory};
 
-/// Parses, checks, renders, repairs, lays out and plans.  Panics where something does not hold; returns what the check said.
+/// Parses, checks, renders, repairs, lays out, asks the rules and plans.  Panics where something does not hold; returns what the check said.
 pub fn run(files: &Files) -> Checked {
     let Some((_, input)) = files.list.first() else {
         panic!("no input")
@@ -29,6 +29,7 @@ pub fn run(files: &Files) -> Checked {
     render(&checked);
     repair(files, &checked);
     lay_out(input);
+    ask_rules(files);
     if let Some(plan) = plan(&checked) {
         assert!(!checked.has_errors(), "a plan in spite of an error");
         let states = States::default();
@@ -55,17 +56,37 @@ fn lay_out(input: &str) {
     assert_eq!(comments(&once).len(), comments(input).len(), "comments");
 }
 
+/// What the rules find has its places in the text, and a page.
+fn ask_rules(files: &Files) {
+    let main = files.list.first().map_or("", |(path, _)| path.as_str());
+    let options = Options {
+        allow_unset: true,
+        ..Options::default()
+    };
+    let world = Memory(files.list.iter().cloned().collect());
+    let (sources, found) = lint::lint(&world, main, &options, &lint::Choice::default());
+    for d in &found {
+        let known = lint::rule(d.code).is_some() || align_compiler::codes::find(d.code).is_some();
+        assert!(known, "{d:?}");
+        in_the_text(&sources, d);
+    }
+}
+
 /// A diagnostic is complete, and all of its places are in the text.
 fn holds(checked: &Checked, d: &Diagnostic) {
     assert!(!d.message.is_empty() && !d.message.ends_with('.'), "{d:?}");
     assert!(align_compiler::codes::find(d.code).is_some(), "{d:?}");
+    in_the_text(&checked.sources, d);
+}
+
+fn in_the_text(sources: &Sources, d: &Diagnostic) {
     let edits = d.fix.iter().flat_map(|f| &f.edits);
     let places = d.labels.iter().map(|l| (l.file, l.span));
     let all = places
         .chain(edits.map(|e| (e.file, e.span)))
         .chain([(d.file, d.span)]);
     for (file, span) in all {
-        let source = checked.sources.get(file).map_or("", |s| s.text.as_str());
+        let source = sources.get(file).map_or("", |s| s.text.as_str());
         let (start, end) = (span.start as usize, span.end as usize);
         assert!(source.get(start..end).is_some(), "{span:?} of {d:?}");
     }
