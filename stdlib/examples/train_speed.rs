@@ -76,6 +76,7 @@ fn model() -> Denoiser {
         split: Split::default(),
         goal: None,
         source: String::new(),
+        rewards: true,
     };
     let fields = [("net", net), ("sampler", sampler)];
     let model = Value::from(fields.map(|(n, c)| (n.to_owned(), Value::from(c))).to_vec());

@@ -157,6 +157,7 @@ fn denoiser(
         split: Split::default(),
         goal: Some(vec![0.0; 4]),
         source: String::new(),
+        rewards: true,
     };
     let model = Value::from(vec![("net".into(), net), ("sampler".into(), sampler)]);
     Denoiser::new(&Facts {

@@ -85,6 +85,13 @@ pub struct Meta {
     pub goal: Option<Vec<f32>>,
     /// Where it came from, in words.
     pub source: String,
+    /// Whether its rewards are ones: a file of demonstrations may have none, and zeros stand in their place.
+    #[serde(default = "rewarded", skip_serializing_if = "Clone::clone")]
+    pub rewards: bool,
+}
+
+fn rewarded() -> bool {
+    true
 }
 
 /// Episodes with their meta data.

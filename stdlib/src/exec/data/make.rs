@@ -135,6 +135,7 @@ fn gather(
         split,
         goal,
         source: call.to_string_short(),
+        rewards: has_rewards(call),
     };
     Ok(Dataset { rollouts, meta })
 }
@@ -203,13 +204,16 @@ fn facts(data: &Dataset) -> BTreeMap<String, f64> {
     let mut out = BTreeMap::from([
         ("episodes".to_owned(), n),
         ("transitions".to_owned(), rollouts.len() as f64),
-        ("return".to_owned(), mean),
         ("length".to_owned(), rollouts.len() as f64 / n),
         (
             "valid.episodes".to_owned(),
             data.meta.split.valid.len() as f64,
         ),
     ]);
+    if !data.meta.rewards {
+        return out;
+    }
+    out.insert("return".to_owned(), mean);
     if let Some(task) = data.meta.task.as_deref().and_then(crate::envs::task) {
         out.insert("score".to_owned(), task.score(mean));
     }

@@ -19,6 +19,7 @@ fn meta(task: &str, horizon: usize, stride: usize) -> Meta {
         split: Split::default(),
         goal,
         source: String::new(),
+        rewards: true,
     }
 }
 

@@ -133,6 +133,27 @@ fn on_disk<T>(made: &Made, load: impl Fn(&BTreeMap<String, PathBuf>) -> Result<T
 }
 
 #[test]
+fn demonstrations_have_no_return_to_show() {
+    let shown = |rewards: bool| {
+        let path = Value::Str("../tests/fixtures/d4rl/small.hdf5".into());
+        let args = [
+            ("path", path),
+            ("task", Value::Str("hopper-medium-v2".into())),
+            ("rewards", Value::Bool(rewards)),
+        ];
+        let fields = vec![("source", call("file", &args)), ("horizon", steps(4.0))];
+        let made = run(fields, &[]).unwrap();
+        let kept = run(Vec::new(), &[("data", &made.files)]).unwrap();
+        [made, kept].map(|m| {
+            let has = |name: &str| m.metrics.contains_key(name);
+            (has("return"), has("score"), has("episodes"))
+        })
+    };
+    assert_eq!(shown(true), [(true, true, true); 2]);
+    assert_eq!(shown(false), [(false, false, true); 2]);
+}
+
+#[test]
 fn a_collected_dataset_is_the_same_each_time_and_is_filtered_by_another_job() {
     let made = run(collected(32.0, 20), &[]).unwrap();
     assert_eq!(made.files, run(collected(32.0, 20), &[]).unwrap().files);

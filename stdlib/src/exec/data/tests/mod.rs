@@ -53,6 +53,7 @@ fn dataset(rollouts: Rollouts, horizon: usize, stride: usize, valid: Vec<usize>)
         split,
         goal: None,
         source: "test".into(),
+        rewards: true,
     };
     Dataset { rollouts, meta }
 }
