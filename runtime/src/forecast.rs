@@ -208,7 +208,7 @@ fn working(
 }
 
 /// Parts of the key that this node had when it last started.
-fn previous(plan: &Plan, store: &Store, node: &Node, now: &Key) -> Option<Vec<Part>> {
+pub fn previous(plan: &Plan, store: &Store, node: &Node, now: &Key) -> Option<Vec<Part>> {
     let key = store.named(&plan.file, &node.id.0)?;
     let key = Key(align_plan::Digest(key));
     if key == *now {

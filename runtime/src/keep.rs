@@ -1,6 +1,6 @@
 //! Which checkpoints are kept, and which one is the best?  Pure, on data.
 
-use align_plan::{Better, KeepRule, Node};
+use align_plan::{Better, EventKind, KeepRule, Node};
 
 use crate::converge::gain;
 use crate::record::{Metrics, Output};
@@ -86,4 +86,28 @@ pub fn prune(
         }
     }
     (kept, dropped)
+}
+
+/// Which way a metric of this node is better, as far as the node says; larger otherwise.
+pub fn direction(node: &Node, metric: &str) -> Better {
+    let kept = node
+        .keep
+        .iter()
+        .flat_map(|k| &k.rules)
+        .find_map(|r| match r {
+            KeepRule::Best { metric: m, better } if m == metric => Some(*better),
+            _ => None,
+        });
+    let watched = || {
+        node.arms.iter().find_map(|a| match &a.event {
+            EventKind::Regression { metric: m, .. } if m.name == metric => Some(m.better),
+            _ => None,
+        })
+    };
+    kept.or_else(watched)
+        .unwrap_or(if metric.ends_with("loss") {
+            Better::Down
+        } else {
+            Better::Up
+        })
 }

@@ -9,6 +9,7 @@ import math
 import os
 import resource
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -187,6 +188,58 @@ def bench_nothing_to_do(folder):
     line("align run, all in the store, wall", (wall, "s"), 1, f"{cpu:.3f} s of CPU")
 
 
+def many_nodes(count):
+    """Datasets of one episode each, which is the least that a node can do."""
+    head = ["align 1", "pipeline one(seed: Seed) {"]
+    body = ['    dataset few { source = collect("maze2d-umaze-v1", by: waypoint, episodes: 2), horizon = 8 steps }', "}"]
+    return "\n".join([*head, *body, f"sweep all of one {{ seed in 0..<{count} }}", ""])
+
+
+def bench_many_nodes(folder):
+    """A run of 1,000 nodes whose every result is in the store."""
+    (folder / "many.align").write_text(many_nodes(1_000))
+    command = [ALIGN, "run", "many.align", "--store", "many"]
+    cost(command, folder, 1)
+    cpu, wall, _ = cost(command, folder, 5)
+    line("align run, 1,000 nodes in the store", (cpu, "s"), 0.05, f"{wall:.3f} s wall")
+
+
+WATCHED = """align 1
+dataset rollouts {{ source = collect("maze2d-umaze-v1", by: waypoint, episodes: 4), horizon = 8 steps, stride = 8 steps }}
+model planner {{ net = temporal_unet(width: 8, mults: [1, 2]), sampler = ddim(train: 8 denoise_steps, act: 4 denoise_steps) }}
+stage base trains planner on rollouts {{
+    loss = denoise(), batch = {batch}, budget = 1M steps
+    eval every 100k steps {{ episodes = 1 }}
+    until reaches(score, 1000 points)
+}}
+"""
+
+
+def bench_watch(folder):
+    """From a save to the first changed stage started: the median of 20 edits of a stage that trains."""
+    (folder / "watched.align").write_text(WATCHED.format(batch=8))
+    command = [ALIGN, "watch", "watched.align", "--json", "--store", "watched", "--jobs", "2"]
+    child = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+    def started():
+        for text in child.stdout:
+            event = json.loads(text)
+            if event["event"] == "started" and event["id"].endswith("base"):
+                return time.perf_counter()
+        sys.exit("align watch ended by itself")
+
+    started()
+    taken = []
+    for i in range(20):
+        time.sleep(0.3)
+        (folder / "watched.align").write_text(WATCHED.format(batch=9 + i))
+        saved = time.perf_counter()
+        taken.append(started() - saved)
+    child.send_signal(2)
+    child.wait()
+    line("align watch, save to start", (1e3 * statistics.median(taken), "ms"), 150, f"100 ms of it are the wait for the end of the save; longest {1e3 * max(taken):.0f} ms")
+
+
 def bench_overhead(folder, program, limit):
     """CPU time of a run outside the library's training, evaluating and data work, as a share of all of it."""
     shutil.copy(ROOT / program, folder)
@@ -238,6 +291,8 @@ def main():
         bench_check(folder)
         bench_plan(folder)
         bench_nothing_to_do(folder)
+        bench_many_nodes(folder)
+        bench_watch(folder)
         if "--train" in sys.argv:
             bench_overhead(folder, "examples/quickstart.align", 3)
             bench_training()

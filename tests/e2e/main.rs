@@ -9,3 +9,4 @@ mod faults;
 mod kills;
 mod scene;
 mod store;
+mod watch;

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, Sender};
+use std::time::Duration;
 
 use align_tests::binary::{Done, align, code, command};
 use align_tests::root;
@@ -54,14 +56,35 @@ impl Scene {
 
     /// Starts a run whose events can be read as they happen.
     pub fn start(&self, more: &[&str]) -> Running {
-        let args = [&["run", "main.align", "--json"], more].concat();
+        self.begin("run", more)
+    }
+
+    /// Starts to watch it, with its events.
+    pub fn watch(&self, more: &[&str]) -> Running {
+        self.begin("watch", more)
+    }
+
+    fn begin(&self, command_word: &str, more: &[&str]) -> Running {
+        let args = [&[command_word, "main.align", "--json"], more].concat();
         let mut child = command(self.path(), &args)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .expect("the binary starts");
         let events = BufReader::new(child.stdout.take().expect("a pipe"));
-        Running { child, events }
+        let (ended, alive) = std::sync::mpsc::channel::<()>();
+        let pid = child.id();
+        // What hangs is a failure that says what it waited for, not a test without an end.
+        std::thread::spawn(move || {
+            if alive.recv_timeout(LONGEST) == Err(RecvTimeoutError::Timeout) {
+                send("KILL", pid);
+            }
+        });
+        Running {
+            child,
+            events,
+            _ended: ended,
+        }
     }
 
     /// `align status --json`, by name of the node.
@@ -93,6 +116,18 @@ impl Scene {
 pub struct Running {
     child: Child,
     events: BufReader<ChildStdout>,
+    _ended: Sender<()>,
+}
+
+/// No run of a test is this long.
+const LONGEST: Duration = Duration::from_mins(2);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // A test that failed leaves nobody behind; one that has ended already is no matter.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 impl Running {
@@ -117,6 +152,26 @@ impl Running {
             }
         }
         panic!("the run ended before `{kind}` of `{node}`");
+    }
+
+    /// Reads on to the first event that this is said of.
+    pub fn find(&mut self, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        let mut read = Vec::new();
+        while let Some(event) = self.next() {
+            if holds(&event) {
+                return event;
+            }
+            read.push(event);
+        }
+        panic!("the run ended before {what}: {read:?}");
+    }
+
+    /// Ends what watches, with everything that it had still to say.
+    pub fn end(self) -> Vec<Value> {
+        self.signal("INT");
+        let (code, events) = self.finish();
+        assert_eq!(code, 130);
+        events
     }
 
     /// Sends a signal to the driver.

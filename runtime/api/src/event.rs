@@ -221,6 +221,27 @@ pub enum RunEvent {
         /// The line.
         text: String,
     },
+    /// Files of the program were saved with other contents (`align watch`).
+    Edited {
+        /// Their paths, as the program names them.
+        files: Vec<String>,
+    },
+    /// What was saved has errors: all that runs goes on as it was (`align watch`).
+    Refused {
+        /// How many.
+        errors: usize,
+        /// All of them, for people.
+        text: String,
+    },
+    /// Nothing is left to do until the next save (`align watch`).
+    Settled {
+        /// Nodes that have a result.
+        done: usize,
+        /// Nodes that failed.
+        failed: usize,
+        /// Nodes that were passed over.
+        skipped: usize,
+    },
     /// A node is done, failed or skipped.
     Finished {
         /// Its status.

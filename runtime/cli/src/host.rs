@@ -1,5 +1,6 @@
 //! What the compiler and the runtime see of this machine: files, a checked plan.  Must not decide what a program means.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -12,6 +13,7 @@ use align_runtime::{Outlook, Risen, Saved, Store, StoreError, Timing};
 use align_runtime_api::{Library, NodeStatus};
 
 use crate::commands::{Exit, ProgramArgs};
+use crate::eyes::{Print, Prints};
 use crate::ui::plan_table;
 use crate::ui::term::{Look, errln, fail};
 
@@ -65,13 +67,72 @@ pub(crate) fn reason(error: &std::io::Error) -> String {
 
 /// Checks a program.
 pub(crate) fn check(args: &ProgramArgs, allow_unset: bool, machine: Machine) -> Checked {
+    check_in(&Disk, args, allow_unset, machine)
+}
+
+fn check_in(world: &dyn World, args: &ProgramArgs, allow_unset: bool, machine: Machine) -> Checked {
     let options = Options {
         sets: args.sets.clone(),
         allow_unset,
         machine,
         max_lanes: args.max_lanes,
     };
-    align_compiler::check(&Disk, &args.file, &options)
+    align_compiler::check(world, &args.file, &options)
+}
+
+/// The files of this machine; what was read of them, and what was asked for in vain, is kept.
+#[derive(Debug, Default)]
+struct Recorder(RefCell<Prints>);
+
+impl World for Recorder {
+    fn read(&self, path: &str) -> Result<String, String> {
+        let text = Disk.read(path);
+        let print = match &text {
+            Ok(text) => Print::Text(Digest::of(text.as_bytes())),
+            Err(_) => Print::text(Path::new(path)),
+        };
+        self.0.borrow_mut().insert(path.to_owned(), print);
+        text
+    }
+}
+
+/// A program as it stands on the disk now.
+pub(crate) struct Sight {
+    /// Its files, and the data that it reads.
+    pub(crate) prints: Prints,
+    /// What is to be said of it.
+    pub(crate) text: String,
+    /// Errors in it.
+    pub(crate) errors: usize,
+    /// Without errors.
+    pub(crate) planned: Option<Planned>,
+}
+
+/// Reads and checks a program, and says nothing.
+pub(crate) fn sight(args: &ProgramArgs, machine: Machine) -> Sight {
+    let world = Recorder::default();
+    let mut checked = check_in(&world, args, false, machine);
+    let mut prints = world.0.into_inner();
+    let text = match checked.diagnostics.as_slice() {
+        [] => String::new(),
+        all => crate::commands::shown::for_people(&checked.sources, all, &Look::err()),
+    };
+    let errors = checked.diagnostics.iter().filter(|d| d.is_error()).count();
+    let planned = checked
+        .take_plan()
+        .map(|plan| planned_of(plan, &checked.sources));
+    for node in planned.iter().flat_map(|p| &p.plan.nodes) {
+        for path in library().sources(node) {
+            let print = Print::stat(&path);
+            prints.insert(path.display().to_string(), print);
+        }
+    }
+    Sight {
+        prints,
+        text,
+        errors,
+        planned,
+    }
 }
 
 /// Diagnostics for people, on standard error.
@@ -128,21 +189,23 @@ pub(crate) fn plan_on(args: &ProgramArgs, machine: Machine) -> Result<Planned, E
     let Some(plan) = checked.take_plan() else {
         return Err(Exit::Diagnostics);
     };
-    let mut sources = checked.sources.iter().map(|(_, source)| source);
-    let program = sources.next().map(|source| source.text.clone());
-    let files = checked
-        .sources
+    Ok(planned_of(plan, &checked.sources))
+}
+
+fn planned_of(plan: Plan, sources: &Sources) -> Planned {
+    let program = sources.iter().next().map(|(_, source)| source.text.clone());
+    let files = sources
         .iter()
         // Texts of the command line are no files.
         .filter(|(_, source)| !source.path.starts_with("--"))
         .map(|(_, s)| (s.path.clone(), Digest::of(s.text.as_bytes())))
         .collect();
-    Ok(Planned {
+    Planned {
         plan,
         program,
         files,
         saved: None,
-    })
+    }
 }
 
 fn saved_plan(path: &str) -> Result<Planned, Exit> {

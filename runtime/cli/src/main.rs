@@ -3,6 +3,7 @@
 mod commands;
 #[cfg(not(feature = "exec"))]
 mod definitions;
+mod eyes;
 mod host;
 mod machine;
 mod meter;

@@ -126,7 +126,7 @@ pub(super) fn newest(
         }
         start.resume = candidates(&assignment, &entries);
     }
-    fit(store, node, &assignment, &mut start);
+    fit(store, node, &mut start);
     if start.reason.is_empty() {
         let at = start.resume.first().map_or(0, |r| r.at.step);
         let word = if gave_up.is_some() {
@@ -139,11 +139,8 @@ pub(super) fn newest(
     (Some(How::Resume(start)), gave_up)
 }
 
-/// When budget or rule were shortened since, checkpoints beyond their end must not be used.
-fn fit(store: &Store, node: &Node, assignment: &Assignment, start: &mut Start) {
-    if extent::extent(node) == extent::extent(&assignment.job.node) {
-        return;
-    }
+/// When budget or rule were shortened since, or while the attempt was at work, checkpoints beyond their end must not be used.
+fn fit(store: &Store, node: &Node, start: &mut Start) {
     let limit = node
         .budget
         .iter()

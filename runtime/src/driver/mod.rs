@@ -5,17 +5,16 @@
 
 mod export;
 mod handle;
+mod options;
+mod replan;
 mod start;
 mod watch;
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use align_plan::{FailScope, Key, Lane, NodeId, NodeKind, Plan, VERSION};
-use align_runtime_api::{Library, NodeState, NodeStatus, RunEvent};
+use align_runtime_api::{Library, NodeState, RunEvent};
 
 use crate::board::{Board, How, Look, Settled, Start, Work};
 use crate::inject::Fault;
@@ -23,154 +22,14 @@ use crate::store::{Store, StoreError};
 use crate::words::label;
 use watch::Running;
 
+pub use options::{Interrupt, Outcome, RunError, RunOptions};
+pub use replan::{Loss, Orders};
+
+/// Time between two looks at the workers.
+const TICK: Duration = Duration::from_millis(20);
+
 /// Time between two looks for needless checkpoints.
 const SWEEP: Duration = Duration::from_secs(20);
-
-/// Counts requests to stop; the first asks for checkpoints, the second stops at once.
-#[derive(Clone, Debug, Default)]
-pub struct Interrupt(Arc<AtomicUsize>);
-
-impl Interrupt {
-    /// Counts SIGINT and SIGTERM of this process from now on.
-    pub fn listen() -> std::io::Result<Self> {
-        let interrupt = Self::default();
-        let count = interrupt.clone();
-        let mut signals = signal_hook::iterator::Signals::new([
-            signal_hook::consts::SIGINT,
-            signal_hook::consts::SIGTERM,
-        ])?;
-        std::thread::spawn(move || {
-            for _ in signals.forever() {
-                count.raise();
-            }
-        });
-        Ok(interrupt)
-    }
-    /// One more request.
-    pub fn raise(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-    fn count(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// How to run.
-#[derive(Clone, Debug)]
-pub struct RunOptions {
-    /// Workers at a time.
-    pub jobs: usize,
-    /// Start only these nodes (names or ids); others come from the store or not at all.
-    pub only: Vec<String>,
-    /// Start only these nodes and those that they need.
-    pub until: Vec<String>,
-    /// Run these again, whatever the store has.
-    pub force: Vec<String>,
-    /// A failure stops only what needs the failed node, whatever the file says.
-    pub keep_going: bool,
-    /// Any failure stops everything.
-    pub fail_fast: bool,
-    /// Faults to make, for tests; when empty, those of the variable `ALIGN_INJECT`.
-    pub faults: Vec<Fault>,
-    /// The worker's command line before `KEY --store DIR --attempt N`.
-    pub worker: Vec<OsString>,
-    /// Requests to stop.
-    pub interrupt: Interrupt,
-    /// Wait while another run is at work on the store; otherwise that is an error.
-    pub wait: bool,
-    /// Numeric class, part of every key.
-    pub numeric: String,
-    /// Device for workers.
-    pub device: String,
-    /// A worker that says nothing for so long raises `timeout`, where a node has an arm for it.
-    pub stall: Duration,
-}
-
-impl Default for RunOptions {
-    fn default() -> Self {
-        let program = std::env::current_exe().map_or_else(|_| "align".into(), OsString::from);
-        Self {
-            jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-            only: Vec::new(),
-            until: Vec::new(),
-            force: Vec::new(),
-            keep_going: false,
-            fail_fast: false,
-            faults: Vec::new(),
-            worker: vec![program, "worker".into()],
-            interrupt: Interrupt::default(),
-            wait: true,
-            numeric: "cpu-f32".into(),
-            device: "cpu".into(),
-            stall: Duration::from_mins(30),
-        }
-    }
-}
-
-/// Why a run could not be made.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The store.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The plan is of another version.
-    #[error(
-        "the plan has version {found}, this tool reads version {VERSION}: write it again with `align plan`"
-    )]
-    Version {
-        /// Its version.
-        found: u32,
-    },
-    /// An option names no node.
-    #[error("no node is called `{name}`: `align status` lists them")]
-    NoNode {
-        /// As given.
-        name: String,
-    },
-    /// A fault that cannot be read.
-    #[error("{0}")]
-    Fault(String),
-    /// A worker cannot be started.
-    #[error("cannot start the worker `{command}`: {source}")]
-    Spawn {
-        /// The program.
-        command: String,
-        /// Why.
-        source: std::io::Error,
-    },
-}
-
-/// What a run came to.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// Every node, in the plan's order.
-    pub nodes: Vec<NodeStatus>,
-    /// Nodes that came from the store.
-    pub reused: usize,
-    /// Attempts that were started.
-    pub started: usize,
-    /// Nodes that failed.
-    pub failed: Vec<NodeId>,
-    /// It was asked to stop.
-    pub interrupted: bool,
-    /// Why a file that an `export` names was not written, one sentence each.
-    pub unwritten: Vec<String>,
-    /// Wall time.
-    pub seconds: f64,
-}
-
-impl Outcome {
-    /// Exit status of the command: 0, 3 (a node failed) or 130 (interrupted).
-    pub fn exit_code(&self) -> u8 {
-        if self.interrupted {
-            130
-        } else if self.failed.is_empty() {
-            0
-        } else {
-            3
-        }
-    }
-}
 
 /// A node that waits before its next attempt.
 struct Delayed {
@@ -191,6 +50,8 @@ struct Driver<'a> {
     wanted: Vec<bool>,
     forced: BTreeSet<usize>,
     running: Vec<Running>,
+    /// Workers of an earlier plan that are writing their last checkpoint.
+    leaving: Vec<Running>,
     delayed: Vec<Delayed>,
     /// Workers of an earlier run that are still ending: node, attempt, since when.
     orphans: Vec<(usize, u32, Instant)>,
@@ -204,6 +65,7 @@ struct Driver<'a> {
     /// Stages that ended in this run: their checkpoints may have become needless.
     ended: Vec<Key>,
     swept: Instant,
+    begun: Instant,
     /// Exports that could not be written.
     unwritten: Vec<String>,
     /// Whether it was asked that everything can be made.
@@ -219,6 +81,31 @@ pub fn run(
     options: &RunOptions,
     on_event: &mut dyn FnMut(RunEvent),
 ) -> Result<Outcome, RunError> {
+    let mut plan = plan.clone();
+    follow(&mut plan, store, library, options, None, on_event)
+}
+
+/// Runs a plan, and every plan that `orders` brings in its place while it runs or after it, until it is interrupted.  `plan` is the last one
+/// when this returns.
+pub fn watch(
+    plan: &mut Plan,
+    store: &Store,
+    library: &dyn Library,
+    options: &RunOptions,
+    orders: &mut dyn Orders,
+    on_event: &mut dyn FnMut(RunEvent),
+) -> Result<Outcome, RunError> {
+    follow(plan, store, library, options, Some(orders), on_event)
+}
+
+fn follow(
+    plan: &mut Plan,
+    store: &Store,
+    library: &dyn Library,
+    options: &RunOptions,
+    mut orders: Option<&mut (dyn Orders + '_)>,
+    on_event: &mut dyn FnMut(RunEvent),
+) -> Result<Outcome, RunError> {
     let begun = Instant::now();
     if plan.version != VERSION {
         return Err(RunError::Version {
@@ -231,38 +118,59 @@ pub fn run(
     } else {
         options.faults.clone()
     };
-    let wanted = wanted(plan, options)?;
-    let forced = named(plan, &options.force)?;
     let edition = format!("edition {}, library {}", plan.edition, library.edition());
     let Some(_lock) = lock(store, &edition, options, on_event)? else {
         return Ok(untouched(plan, begun));
     };
-    let mut driver = Driver {
-        plan,
-        store,
-        library,
-        options,
-        board: Board::new(plan, store, library, &options.numeric),
-        on_event,
-        faults,
-        wanted,
-        forced,
-        running: Vec::new(),
-        delayed: Vec::new(),
-        orphans: Vec::new(),
-        dead: Vec::new(),
-        all_dead: None,
-        healed: BTreeSet::new(),
-        stopping: 0,
-        started: 0,
-        ended: Vec::new(),
-        swept: begun,
-        unwritten: Vec::new(),
-        asked: false,
-        changed: true,
-    };
-    driver.work()?;
-    Ok(driver.outcome(begun))
+    let mut options = options.clone();
+    let (mut at_work, mut started) = (Vec::new(), 0);
+    loop {
+        let mut driver = Driver {
+            plan,
+            store,
+            library,
+            options: &options,
+            board: Board::new(plan, store, library, &options.numeric),
+            on_event: &mut *on_event,
+            faults: faults.clone(),
+            wanted: wanted(plan, &options)?,
+            forced: named(plan, &options.force)?,
+            running: Vec::new(),
+            leaving: Vec::new(),
+            delayed: Vec::new(),
+            orphans: Vec::new(),
+            dead: Vec::new(),
+            all_dead: None,
+            healed: BTreeSet::new(),
+            stopping: 0,
+            started,
+            ended: Vec::new(),
+            swept: begun,
+            begun,
+            unwritten: Vec::new(),
+            asked: false,
+            changed: true,
+        };
+        driver.take_over(std::mem::take(&mut at_work))?;
+        let next = match &mut orders {
+            Some(orders) => driver.work(Some(&mut **orders))?,
+            None => driver.work(None)?,
+        };
+        let Some(next) = next else {
+            return Ok(driver.outcome());
+        };
+        started = driver.started;
+        at_work = driver.hand_over();
+        *plan = next;
+        // What was asked for by name was asked of the first plan.
+        options.force.clear();
+        options.only.retain(|name| is_there(plan, name));
+        options.until.retain(|name| is_there(plan, name));
+    }
+}
+
+fn is_there(plan: &Plan, name: &str) -> bool {
+    plan.nodes.iter().any(|n| n.id.0 == name || n.name == name)
 }
 
 /// A run that was interrupted while it waited for its turn.
@@ -316,12 +224,7 @@ fn named(plan: &Plan, names: &[String]) -> Result<BTreeSet<usize>, RunError> {
                 .filter(|(_, n)| n.id.0 == *name || n.name == *name)
                 .map(|(i, _)| i),
         );
-        if out.len() == before
-            && !plan
-                .nodes
-                .iter()
-                .any(|n| n.id.0 == *name || n.name == *name)
-        {
+        if out.len() == before && !is_there(plan, name) {
             return Err(RunError::NoNode { name: name.clone() });
         }
     }
@@ -347,7 +250,10 @@ fn wanted(plan: &Plan, options: &RunOptions) -> Result<Vec<bool>, RunError> {
 }
 
 impl Driver<'_> {
-    fn work(&mut self) -> Result<(), RunError> {
+    /// Until nothing is left to do; with orders, until it is interrupted or there is another plan.
+    fn work(&mut self, mut orders: Option<&mut dyn Orders>) -> Result<Option<Plan>, RunError> {
+        let mut wish = replan::Wish::default();
+        let mut told = false;
         loop {
             self.heed_interrupts();
             self.poll()?;
@@ -357,14 +263,36 @@ impl Driver<'_> {
                 self.advance()?;
                 continue;
             }
-            let idle = self.running.is_empty() && self.orphans.is_empty();
-            if idle && (self.delayed.is_empty() || self.stopping > 0) {
+            let idle =
+                self.running.is_empty() && self.leaving.is_empty() && self.orphans.is_empty();
+            let idle = idle && (self.delayed.is_empty() || self.stopping > 0);
+            if idle {
                 self.sweep(Duration::ZERO);
-                return Ok(());
+                if orders.is_none() || self.stopping > 0 {
+                    return Ok(None);
+                }
+            } else {
+                self.sweep(SWEEP);
             }
-            self.sweep(SWEEP);
-            std::thread::sleep(Duration::from_millis(20));
+            let Some(orders) = &mut orders else {
+                std::thread::sleep(TICK);
+                continue;
+            };
+            if idle && !std::mem::replace(&mut told, true) {
+                orders.settled(self.plan, &self.outcome());
+            }
+            if self.stopping == 0
+                && let Some(plan) = self.wanted_plan(&mut wish, &mut **orders)
+            {
+                return Ok(Some(plan));
+            } else if self.stopping > 0 {
+                std::thread::sleep(TICK);
+            }
         }
+    }
+
+    fn has_room(&self) -> bool {
+        self.running.len() + self.leaving.len() < self.options.jobs.max(1)
     }
 
     /// Removes checkpoints that nothing needs any more, not more often than every so long.
@@ -434,18 +362,17 @@ impl Driver<'_> {
             0 => usize::MAX,
             n => n as usize,
         };
-        let mut out = BTreeSet::new();
-        for lane in &self.plan.lanes {
-            let open = self.plan.nodes.iter().zip(&self.board.settled);
-            if out.len() < most
-                && open
-                    .into_iter()
-                    .any(|(n, s)| n.lane == lane.id && s.is_none())
-            {
-                out.insert(lane.id.clone());
-            }
-        }
-        out
+        let nodes = self.plan.nodes.iter().zip(&self.board.settled);
+        let open: BTreeSet<&str> = nodes
+            .filter(|(_, settled)| settled.is_none())
+            .map(|(node, _)| node.lane.as_str())
+            .collect();
+        let lanes = self.plan.lanes.iter().map(|lane| &lane.id);
+        lanes
+            .filter(|id| open.contains(id.as_str()))
+            .take(most)
+            .cloned()
+            .collect()
     }
 
     fn settle(&mut self, i: usize, settled: Settled) {
@@ -550,7 +477,7 @@ impl Driver<'_> {
         );
     }
 
-    fn outcome(self, begun: Instant) -> Outcome {
+    fn outcome(&self) -> Outcome {
         let mut nodes = Vec::with_capacity(self.plan.nodes.len());
         let (mut reused, mut failed) = (0, Vec::new());
         for (node, settled) in self.plan.nodes.iter().zip(&self.board.settled) {
@@ -572,8 +499,8 @@ impl Driver<'_> {
             started: self.started,
             failed,
             interrupted: self.stopping > 0,
-            unwritten: self.unwritten,
-            seconds: begun.elapsed().as_secs_f64(),
+            unwritten: self.unwritten.clone(),
+            seconds: self.begun.elapsed().as_secs_f64(),
         }
     }
 }

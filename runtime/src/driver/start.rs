@@ -11,6 +11,8 @@ use align_schema::{Dim, Port};
 use super::watch::Running;
 use super::{Driver, RunError};
 use crate::board::{Board, How, Look, Settled, Start, Work, settle};
+use crate::extent::difference;
+use crate::forecast::previous;
 use crate::inject::striking;
 use crate::keys::course;
 use crate::record::{Assignment, Done, Logged, Turn};
@@ -78,7 +80,7 @@ impl Driver<'_> {
         if !matches!(work.how, How::Busy(_) | How::Cut(..)) && !self.preflight() {
             return Ok(());
         }
-        let room = self.running.len() < self.options.jobs.max(1);
+        let room = self.has_room();
         let how = std::mem::replace(&mut work.how, How::Fresh);
         match how {
             How::Busy(n) => {
@@ -109,6 +111,11 @@ impl Driver<'_> {
                         folder.decide(&Logged::Forced { attempt })?;
                         folder.forget()?;
                     }
+                }
+                let before = previous(self.plan, self.store, node, &work.key);
+                if let Some(why) = before.and_then(|old| difference(&old, &work.parts)) {
+                    let place = super::replan::place(node, &why);
+                    self.decision(i, format!("{} runs again: {why}{place}", label(node)));
                 }
                 self.launch(i, &work, Start::default(), None)
             }
@@ -201,6 +208,9 @@ impl Driver<'_> {
             heard: Instant::now(),
             stalled: false,
             asked: false,
+            since: Instant::now(),
+            spent: assignment.spent,
+            planned: node.clone(),
         });
         Ok(())
     }
@@ -237,7 +247,7 @@ impl Driver<'_> {
     }
 
     /// The library's part of an assignment, after these changes of course.
-    fn job(&self, node: &Node, work: &Work, turns: &[Turn]) -> Job {
+    pub(super) fn job(&self, node: &Node, work: &Work, turns: &[Turn]) -> Job {
         let mut node = node.clone();
         let mut inputs = work.inputs.clone();
         for turn in turns {
@@ -263,7 +273,7 @@ impl Driver<'_> {
     }
 
     /// Steps of a node whose checkpoints others name.
-    fn pins(&self, node: &Node) -> Vec<u64> {
+    pub(super) fn pins(&self, node: &Node) -> Vec<u64> {
         let needs = self.plan.nodes.iter().flat_map(|n| &n.needs);
         let mut pins: Vec<u64> = needs
             .filter(|n| n.node == node.id)

@@ -3,7 +3,7 @@
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
-use align_plan::{EventKind, Key};
+use align_plan::{EventKind, Key, Node};
 use align_runtime_api::RunEvent;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -28,12 +28,17 @@ pub(super) struct Running {
     pub stalled: bool,
     /// Whether it was told to stop.
     pub asked: bool,
+    /// When it was started, and seconds that went before.
+    pub since: Instant,
+    pub spent: f64,
+    /// What it was started for, by the plan of that time.
+    pub planned: Node,
 }
 
 /// A worker of a dead driver ends by itself; after this long it is helped.
 const PATIENCE: Duration = Duration::from_secs(75);
 
-fn signal(child: &Child, signal: Signal) {
+pub(super) fn signal(child: &Child, signal: Signal) {
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     if let Some(pid) = pid {
         // It may have ended meanwhile.
@@ -68,7 +73,7 @@ impl Driver<'_> {
             self.delayed.clear();
         }
         if asked > 1 {
-            for r in &self.running {
+            for r in self.running.iter().chain(&self.leaving) {
                 signal(&r.child, Signal::KILL);
             }
         }
@@ -77,6 +82,10 @@ impl Driver<'_> {
 
     /// Reads all journals and collects workers that have ended.
     pub(super) fn poll(&mut self) -> Result<(), RunError> {
+        let before = self.leaving.len();
+        self.leaving
+            .retain_mut(|r| r.child.try_wait().is_ok_and(|status| status.is_none()));
+        self.changed |= self.leaving.len() != before;
         let mut k = 0;
         while k < self.running.len() {
             if self.poll_one(k) {
@@ -168,7 +177,7 @@ impl Driver<'_> {
         let now = Instant::now();
         let mut k = 0;
         while k < self.delayed.len() {
-            let room = self.running.len() < self.options.jobs.max(1) && self.stopping == 0;
+            let room = self.has_room() && self.stopping == 0;
             if room && self.delayed.get(k).is_some_and(|d| d.due <= now) {
                 let next = self.delayed.swap_remove(k);
                 self.launch(next.node, &next.work, next.start, None)?;

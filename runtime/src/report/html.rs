@@ -60,7 +60,7 @@ pub fn render(page: &Page<'_>) -> String {
                 }
                 main {
                     (tiles(page, &rows))
-                    @for lane in &lanes { (scores(page, lane, lanes.len())) }
+                    @for (lane, strips) in &strips(page) { (scores(lane, strips, lanes.len())) }
                     (claims_section(page))
                     (summary(&rows, lanes.len()))
                     (graph(page))
@@ -127,24 +127,31 @@ fn signed(x: f64) -> String {
     }
 }
 
-fn scores(page: &Page<'_>, lane: &str, lanes: usize) -> Markup {
+/// The episodes of each lane's stages, lanes in the plan's order.
+fn strips<'p>(page: &Page<'p>) -> Vec<(&'p str, Vec<Strip>)> {
     let by_id: BTreeMap<_, _> = page.statuses.iter().map(|s| (&s.id, s)).collect();
-    let strips: Vec<Strip> = page
-        .plan
-        .nodes
-        .iter()
-        .filter(|n| n.lane == lane && n.kind != NodeKind::Dataset)
-        .filter_map(|n| {
-            let status = by_id.get(&n.id)?;
-            let score = super::summary::Score::of(status)?;
-            (!status.episodes.is_empty()).then(|| Strip {
-                label: label(&n.name, n.round),
+    let mut by_lane: BTreeMap<&str, Vec<Strip>> = BTreeMap::new();
+    let nodes = page.plan.nodes.iter();
+    for node in nodes.filter(|n| n.kind != NodeKind::Dataset) {
+        let Some(status) = by_id.get(&node.id).filter(|s| !s.episodes.is_empty()) else {
+            continue;
+        };
+        if let Some(score) = super::summary::Score::of(status) {
+            by_lane.entry(&node.lane).or_default().push(Strip {
+                label: label(&node.name, node.round),
                 note: score.to_string(),
                 values: status.episodes.clone(),
-            })
-        })
-        .collect();
-    let Some(drawn) = draw_strips(&strips) else {
+            });
+        }
+    }
+    let lanes = page.plan.lanes.iter();
+    lanes
+        .filter_map(|lane| Some((lane.id.as_str(), by_lane.remove(lane.id.as_str())?)))
+        .collect()
+}
+
+fn scores(lane: &str, strips: &[Strip], lanes: usize) -> Markup {
+    let Some(drawn) = draw_strips(strips) else {
         return html! {};
     };
     html! {

@@ -107,6 +107,11 @@ impl NodeFolder {
         Ok(n)
     }
 
+    /// Gives an attempt that is at work another assignment.
+    pub fn reassign(&self, n: u32, assignment: &Assignment) -> Result<(), StoreError> {
+        self.publish(&format!("attempts/{n}/job.json"), assignment)
+    }
+
     /// What an attempt was to do.
     pub fn assignment(&self, n: u32) -> Result<Option<Assignment>, StoreError> {
         read_json(&self.attempt(n).join("job.json"))

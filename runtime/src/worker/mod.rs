@@ -6,6 +6,7 @@
 mod again;
 mod make;
 mod pace;
+mod renew;
 mod train;
 
 use std::io::Read;
@@ -84,6 +85,8 @@ pub(crate) struct Desk<'a> {
     pub journal: Journal,
     pub started: Instant,
     pub stop: Arc<AtomicBool>,
+    /// The driver has written the assignment anew.
+    pub renewed: Arc<AtomicBool>,
     pub at: Pos,
     last_beat: Option<Instant>,
 }
@@ -181,7 +184,7 @@ fn attend(
     assignment: &Assignment,
     library: &dyn Library,
 ) -> u8 {
-    let stop = listen();
+    let (stop, renewed) = listen();
     let journal = match Journal::open(&folder.journal(attempt)) {
         Ok(journal) => journal,
         Err(e) => return complain(&e.to_string()),
@@ -194,6 +197,7 @@ fn attend(
         journal,
         started: Instant::now(),
         stop,
+        renewed,
         at: Pos::default(),
         last_beat: None,
     };
@@ -263,9 +267,10 @@ fn check(input: &Input) -> Result<(), String> {
     }
 }
 
-/// Listens for what should make us stop: SIGTERM, SIGINT, the end of the driver.
-fn listen() -> Arc<AtomicBool> {
+/// Listens for what should make us stop (SIGTERM, SIGINT, the end of the driver), and for a new assignment (a byte of the driver).
+fn listen() -> (Arc<AtomicBool>, Arc<AtomicBool>) {
     let stop = Arc::new(AtomicBool::new(false));
+    let renewed = Arc::new(AtomicBool::new(false));
     for signal in [
         signal_hook::consts::SIGTERM,
         signal_hook::consts::SIGINT,
@@ -275,17 +280,19 @@ fn listen() -> Arc<AtomicBool> {
         let _ = signal_hook::flag::register(signal, Arc::clone(&stop));
     }
     if std::env::var_os(CONTROL).is_some() {
-        let stop = Arc::clone(&stop);
+        let (stop, renewed) = (Arc::clone(&stop), Arc::clone(&renewed));
         std::thread::spawn(move || {
             let mut byte = [0];
-            while std::io::stdin().read(&mut byte).is_ok_and(|n| n > 0) {}
+            while std::io::stdin().read(&mut byte).is_ok_and(|n| n > 0) {
+                renewed.store(true, Ordering::Relaxed);
+            }
             stop.store(true, Ordering::Relaxed);
             // Work that cannot be interrupted must not outlive its driver for long.
             std::thread::sleep(Duration::from_mins(1));
             leave();
         });
     }
-    stop
+    (stop, renewed)
 }
 
 /// Ends the process as if it had been told to run again.

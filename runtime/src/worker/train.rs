@@ -3,6 +3,7 @@
 //! Whatever enters a checkpoint is a function of the key, the fields and the events; the wall clock only enters the journal.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use align_plan::{EventKind, Node};
@@ -29,6 +30,8 @@ pub(super) fn kill_self() {
 pub(super) fn stage(desk: &mut Desk<'_>, trainer: Box<dyn Trainer>) -> Result<Ending, Halt> {
     let node = desk.assignment.job.node.clone();
     let mut run = Run {
+        extent: desk.assignment.extent.clone(),
+        pins: desk.assignment.pins.clone(),
         fresh: node.need("from").is_none(),
         read: reading(&node),
         epoch: epoch(desk, &node)?,
@@ -57,7 +60,7 @@ pub(super) fn stage(desk: &mut Desk<'_>, trainer: Box<dyn Trainer>) -> Result<En
 }
 
 /// Training metrics are read every so many steps: each reading waits for the device.
-fn reading(node: &Node) -> u64 {
+pub(super) fn reading(node: &Node) -> u64 {
     match node.eval.as_ref().map(|e| e.every) {
         Some(Quantity {
             amount,
@@ -74,6 +77,10 @@ pub(super) type Look = (Point, Vec<f64>);
 pub(super) struct Run<'a, 'b> {
     pub(super) desk: &'a mut Desk<'b>,
     pub(super) node: Node,
+    /// Name of the result record.
+    pub(super) extent: String,
+    /// Steps whose checkpoints other nodes want.
+    pub(super) pins: Vec<u64>,
     pub(super) trainer: Box<dyn Trainer>,
     /// Starts from fresh weights, so that its evaluation before training says nothing.
     pub(super) fresh: bool,
@@ -175,6 +182,11 @@ impl Run<'_, '_> {
                     self.checkpoint(true, false, None)?;
                 }
                 return Ok(Ending::Paused);
+            }
+            if self.desk.renewed.swap(false, Ordering::Relaxed)
+                && let Some(ending) = self.renew()?
+            {
+                return Ok(ending);
             }
             self.fault()?;
             self.step()?;
@@ -281,7 +293,7 @@ impl Run<'_, '_> {
     }
 
     /// The reason to stop, when the rule holds.
-    fn rule(&self) -> Option<String> {
+    pub(super) fn rule(&self) -> Option<String> {
         let history = counted(&self.p.history, self.fresh);
         holds(self.node.until.as_ref()?, &History::evals(history))
     }
@@ -339,7 +351,7 @@ impl Run<'_, '_> {
                 && index >= fault.at
                 && let Some(value) = found.metrics.get_mut(metric)
             {
-                let up = align_plan::Better::Up == direction(&self.node, metric);
+                let up = align_plan::Better::Up == keep::direction(&self.node, metric);
                 let by = share * value.abs();
                 *value += if up { -by } else { by };
             }
@@ -382,7 +394,7 @@ impl Run<'_, '_> {
     }
 
     fn keep_due(&self) -> bool {
-        let pinned = self.desk.assignment.pins.contains(&self.p.at.step);
+        let pinned = self.pins.contains(&self.p.at.step);
         let every = self.node.keep.as_ref().map(|k| k.every);
         // A fresh model's start can be made again; a stage that starts from a checkpoint may find nothing better than it.
         let start = self.p.at.step == 0 && self.fresh;
@@ -404,7 +416,12 @@ impl Run<'_, '_> {
     }
 
     /// Writes a checkpoint.  `extra`: no cadence asked for it; `look`: an evaluation that is not in the history.
-    fn checkpoint(&mut self, extra: bool, best: bool, look: Option<&Look>) -> Result<Output, Halt> {
+    pub(super) fn checkpoint(
+        &mut self,
+        extra: bool,
+        best: bool,
+        look: Option<&Look>,
+    ) -> Result<Output, Halt> {
         let files = self.trainer.save().map_err(|e| self.fail(&e))?;
         let (metrics, episodes) = match look {
             Some((point, episodes)) => (point.metrics.clone(), episodes.clone()),
@@ -457,7 +474,7 @@ impl Run<'_, '_> {
         let mut all = std::mem::take(&mut self.p.kept);
         all.push(output);
         let best = self.p.best.map(|b| b.0);
-        let (kept, dropped) = keep::prune(&self.node, all, best, &self.desk.assignment.pins);
+        let (kept, dropped) = keep::prune(&self.node, all, best, &self.pins);
         self.p.kept = kept;
         for manifest in dropped.into_iter().filter_map(|o| o.manifest) {
             self.desk.journal.append(&Entry::Dropped { manifest })?;
@@ -485,7 +502,7 @@ impl Run<'_, '_> {
         Ok(Some((point, episodes)))
     }
 
-    fn finish(&mut self, stop: Stop, look: Option<Look>) -> Result<Ending, Halt> {
+    pub(super) fn finish(&mut self, stop: Stop, look: Option<Look>) -> Result<Ending, Halt> {
         let best_now = look.as_ref().and_then(|l| self.ranks_first(&l.0));
         if look.is_none() {
             self.keep_if_due()?;
@@ -536,41 +553,16 @@ impl Run<'_, '_> {
     }
 
     pub(super) fn publish(&mut self, done: &Done) -> Result<Ending, Halt> {
-        let published =
-            self.desk
-                .folder
-                .finish(&self.desk.assignment.extent, self.desk.attempt, done)?;
+        let published = self
+            .desk
+            .folder
+            .finish(&self.extent, self.desk.attempt, done)?;
         Ok(if published {
             Ending::Done
         } else {
             Ending::Fenced
         })
     }
-}
-
-/// Which way a metric of this node is better, as far as the node says; larger otherwise.
-fn direction(node: &Node, metric: &str) -> align_plan::Better {
-    use align_plan::{Better, KeepRule};
-    let kept = node
-        .keep
-        .iter()
-        .flat_map(|k| &k.rules)
-        .find_map(|r| match r {
-            KeepRule::Best { metric: m, better } if m == metric => Some(*better),
-            _ => None,
-        });
-    let watched = || {
-        node.arms.iter().find_map(|a| match &a.event {
-            EventKind::Regression { metric: m, .. } if m.name == metric => Some(m.better),
-            _ => None,
-        })
-    };
-    kept.or_else(watched)
-        .unwrap_or(if metric.ends_with("loss") {
-            Better::Down
-        } else {
-            Better::Up
-        })
 }
 
 fn output_of(manifest: &Manifest, id: &align_plan::Digest) -> Output {

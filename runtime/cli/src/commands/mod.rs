@@ -4,6 +4,7 @@ mod baseline;
 mod check;
 mod completions;
 mod doc;
+mod ended;
 mod explain;
 mod fmt;
 mod graph;
@@ -16,6 +17,7 @@ mod run;
 pub(crate) mod schema;
 pub(crate) mod shown;
 mod status;
+mod watch;
 mod why;
 mod worker;
 
@@ -66,6 +68,8 @@ impl From<Exit> for ExitCode {
 pub(crate) enum Command {
     /// Run a program: train what changed since the last run, then show the table and write the report.
     Run(run::RunArgs),
+    /// Run a program and go on watching it: every save changes what runs, and nothing else.
+    Watch(watch::WatchArgs),
     /// Find every mistake of a program, without running anything.
     Check(check::CheckArgs),
     /// Lay programs out in the one style; comments stay, and nothing changes its meaning.
@@ -101,6 +105,7 @@ pub(crate) enum Command {
 pub(crate) fn run(command: Command) -> Exit {
     match command {
         Command::Run(args) => run::run(&args),
+        Command::Watch(args) => watch::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Fmt(args) => fmt::run(&args),
         Command::Lint(args) => lint::run(&args),

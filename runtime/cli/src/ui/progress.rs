@@ -88,10 +88,23 @@ impl Progress {
             RunEvent::Progress { id, .. } | RunEvent::Evaluated { id, .. } => {
                 self.update(id, event);
             }
-            // The decision that goes with an event says it in words.
-            RunEvent::Checkpointed { .. } | RunEvent::Handled { .. } => {}
+            // The decision that goes with an event says it in words, and the table what there is at the end.
+            RunEvent::Checkpointed { .. } | RunEvent::Handled { .. } | RunEvent::Settled { .. } => {
+            }
             RunEvent::Note { text } => {
                 self.say(&format!("{} {text}", self.look.paint(Tone::Accent, "•")));
+            }
+            RunEvent::Edited { files } => {
+                let files = files.join(", ");
+                self.say(&format!(
+                    "{} saved: {files}",
+                    self.look.paint(Tone::Accent, "•")
+                ));
+            }
+            RunEvent::Refused { text, .. } => {
+                self.say(text.trim_end());
+                let sign = self.look.paint(Tone::Bad, "•");
+                self.say(&format!("{sign} what runs goes on as it was"));
             }
             RunEvent::Decision { id, text } => self.decision(id, text),
             RunEvent::Finished { status, reused } => self.finished(status, *reused),

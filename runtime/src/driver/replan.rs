@@ -1,0 +1,267 @@
+//! Another plan while workers are at work: what goes on, what changes at its next step, what stops.
+//!
+//! Stopping loses nothing: the worker writes a checkpoint under its key, and the same key finds it again.
+
+use std::io::Write;
+
+use align_plan::{Node, NodeId, NodeKind, Plan};
+use align_runtime_api::RunEvent;
+use rustix::process::Signal;
+
+use super::watch::{Running, signal};
+use super::{Driver, RunError, TICK};
+use crate::board::{Board, Look, Work};
+use crate::extent::{self, difference};
+use crate::words::label;
+
+/// Work that a new plan would put aside.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loss {
+    /// The node that would stop.
+    pub id: NodeId,
+    /// Seconds of training behind it.
+    pub seconds: f64,
+}
+
+/// Where new plans come from, and who is told.
+pub trait Orders {
+    /// The newest plan, if there is one; waits for it at most so long.
+    fn plan(&mut self, pause: std::time::Duration) -> Option<Plan>;
+    /// Whether this work may be put aside for the plan that came last.  Asked again until it may, or until the work has ended by itself.
+    fn may_stop(&mut self, losses: &[Loss]) -> bool;
+    /// Nothing is left to do for now.
+    fn settled(&mut self, plan: &Plan, outcome: &super::Outcome);
+}
+
+/// A plan that waits.
+#[derive(Default)]
+pub(super) struct Wish(Option<Plan>);
+
+/// What becomes of a worker under another plan.
+enum Fate {
+    /// It is on the right thing.
+    Stays(usize),
+    /// The same key, with another extent or policy.
+    Changes(usize, Box<Work>),
+    /// Nothing wants it any more, and why.
+    Stops(String),
+}
+
+impl Driver<'_> {
+    /// The plan to go over to, once the work that it would stop may be stopped.
+    pub(super) fn wanted_plan(&self, wish: &mut Wish, orders: &mut dyn Orders) -> Option<Plan> {
+        // A worker that ends is heard of at the next look.
+        if let Some(newer) = orders.plan(TICK) {
+            wish.0 = (newer != *self.plan).then_some(newer);
+        }
+        let plan = wish.0.as_ref()?;
+        let losses = self.losses(plan);
+        if losses.is_empty() || orders.may_stop(&losses) {
+            return wish.0.take();
+        }
+        None
+    }
+
+    fn losses(&self, plan: &Plan) -> Vec<Loss> {
+        let fates = fates(self.board_of(plan), &self.running);
+        let stopped = self.running.iter().zip(&fates);
+        stopped
+            .filter(|(r, fate)| matches!(fate, Fate::Stops(_)) && !r.asked)
+            .map(|(r, _)| Loss {
+                id: r.planned.id.clone(),
+                seconds: r.spent + r.since.elapsed().as_secs_f64(),
+            })
+            .collect()
+    }
+
+    fn board_of<'b>(&'b self, plan: &'b Plan) -> Board<'b> {
+        Board::new(plan, self.store, self.library, &self.options.numeric)
+    }
+
+    /// The workers, for the next plan.
+    pub(super) fn hand_over(self) -> Vec<Running> {
+        let mut all = self.running;
+        all.extend(self.leaving);
+        all
+    }
+
+    /// Takes over the workers of the plan before.
+    pub(super) fn take_over(&mut self, workers: Vec<Running>) -> Result<(), RunError> {
+        if workers.is_empty() {
+            return Ok(());
+        }
+        let fates = fates(self.board_of(self.plan), &workers);
+        for (mut r, fate) in workers.into_iter().zip(fates) {
+            match fate {
+                // It ends already, and the same key may start anew once it has.
+                Fate::Stays(i) | Fate::Changes(i, _) if r.asked => {
+                    r.node = i;
+                    self.running.push(r);
+                }
+                Fate::Stays(i) => {
+                    r.node = i;
+                    self.running.push(r);
+                }
+                Fate::Changes(i, work) => {
+                    r.node = i;
+                    self.change(&mut r, *work)?;
+                    self.running.push(r);
+                }
+                Fate::Stops(why) => {
+                    if !r.asked {
+                        (self.on_event)(RunEvent::Decision {
+                            id: r.planned.id.clone(),
+                            text: format!("{} stops at its next step: {why}", label(&r.planned)),
+                        });
+                        signal(&r.child, Signal::TERM);
+                        r.asked = true;
+                    }
+                    self.leaving.push(r);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Another extent or policy for a worker: at its next step, or, where the work has no steps, from a new start.
+    fn change(&mut self, r: &mut Running, work: Work) -> Result<(), RunError> {
+        let Some(node) = self.plan.nodes.get(r.node).cloned() else {
+            return Ok(());
+        };
+        let text = changes(&r.planned, &node);
+        let folder = self.store.node(&r.key);
+        let live = node.kind == NodeKind::Stage && observed(&node) == observed(&r.planned);
+        let assignment = folder.assignment(r.attempt)?;
+        if let Some(mut assignment) = assignment.filter(|a| live && a.again.is_none()) {
+            assignment.job = self.job(&node, &r.work, &assignment.turns);
+            assignment.extent.clone_from(&work.extent);
+            assignment.pins = self.pins(&node);
+            folder.reassign(r.attempt, &assignment)?;
+            // A worker that has just ended reads no more; its end is seen at the next look.
+            if let Some(pipe) = &mut r.child.stdin {
+                let _ = pipe.write_all(b"r").and_then(|()| pipe.flush());
+            }
+            self.decision(
+                r.node,
+                format!("{} goes on with another {text}", label(&node)),
+            );
+            r.work.extent = work.extent;
+        } else {
+            self.decision(
+                r.node,
+                format!("{} starts anew from here: another {text}", label(&node)),
+            );
+            signal(&r.child, Signal::TERM);
+            r.asked = true;
+        }
+        r.planned = node;
+        Ok(())
+    }
+}
+
+/// The fate of each worker under the plan of a board, in their order.
+fn fates(mut board: Board<'_>, workers: &[Running]) -> Vec<Fate> {
+    let mut out: Vec<Option<Fate>> = workers.iter().map(|_| None).collect();
+    for (i, node) in board.plan.nodes.iter().enumerate() {
+        match board.look(i, false) {
+            Look::Settled(settled) => {
+                let why = match &settled.note {
+                    Some(note) if settled.done.is_none() => note.clone(),
+                    _ => "the result of the edit is in the store".into(),
+                };
+                stop(workers, &mut out, node, &why);
+                if let Some(slot) = board.settled.get_mut(i) {
+                    *slot = Some(*settled);
+                }
+            }
+            Look::Work(work) => {
+                let same = workers.iter().zip(&mut out);
+                for (r, fate) in same.filter(|(r, _)| r.key == work.key) {
+                    let unchanged = work.extent == r.work.extent && node.arms == r.planned.arms;
+                    *fate = Some(if unchanged {
+                        Fate::Stays(i)
+                    } else {
+                        let work = Work {
+                            key: work.key.clone(),
+                            parts: work.parts.clone(),
+                            inputs: work.inputs.clone(),
+                            extent: work.extent.clone(),
+                            how: crate::board::How::Fresh,
+                            gave_up: None,
+                        };
+                        Fate::Changes(i, Box::new(work))
+                    });
+                }
+                let old = workers.iter().find(|r| r.planned.id == node.id);
+                let why = old.and_then(|r| difference(&r.work.parts, &work.parts));
+                let why = why.map_or_else(
+                    || "it is written otherwise".to_owned(),
+                    |why| format!("{why}{}", place(node, &why)),
+                );
+                stop(workers, &mut out, node, &why);
+            }
+            Look::Wait(_) => stop(workers, &mut out, node, "what it needs is made anew"),
+        }
+    }
+    out.into_iter()
+        .map(|fate| {
+            fate.unwrap_or_else(|| Fate::Stops("the program has no such node any more".into()))
+        })
+        .collect()
+}
+
+/// A worker on what was this node is not on it any more.
+fn stop(workers: &[Running], fates: &mut [Option<Fate>], node: &Node, why: &str) {
+    for (r, fate) in workers.iter().zip(fates) {
+        if fate.is_none() && r.planned.id == node.id {
+            *fate = Some(Fate::Stops(why.to_owned()));
+        }
+    }
+}
+
+/// Where the field stands that a difference names: ` (study.align:12)`.
+pub(super) fn place(node: &Node, difference: &str) -> String {
+    let name = difference.split([' ', '.']).next().unwrap_or("");
+    let place = node.fields.get(name).map(|f| &f.place);
+    place
+        .filter(|p| p.line > 0)
+        .map_or_else(String::new, |p| format!(" ({}:{})", p.file, p.line))
+}
+
+/// The fields that only evaluations read.
+fn observed(node: &Node) -> Vec<(&String, &align_schema::Value)> {
+    let fields = node.fields.iter();
+    fields
+        .filter(|(_, f)| f.effect == align_schema::Effect::Observe)
+        .map(|(name, f)| (name, &f.value))
+        .collect()
+}
+
+/// What differs beside the key, in words: `budget 1k steps → 2k steps`.
+fn changes(old: &Node, new: &Node) -> String {
+    let (a, b) = (extent::extent(old), extent::extent(new));
+    let mut out = Vec::new();
+    if a.budget != b.budget {
+        let text = |list: &[align_schema::Quantity]| {
+            let all: Vec<String> = list.iter().map(ToString::to_string).collect();
+            all.join(" or ")
+        };
+        out.push(format!("budget, {} → {}", text(&a.budget), text(&b.budget)));
+    }
+    if a.until != b.until {
+        out.push("rule to stop".to_owned());
+    }
+    if (&a.observe, &a.every) != (&b.observe, &b.every) {
+        out.push("evaluation".to_owned());
+    }
+    if a.keep != b.keep {
+        out.push("cadence of checkpoints".to_owned());
+    }
+    if old.arms != new.arms {
+        out.push("failure policy".to_owned());
+    }
+    if out.is_empty() {
+        out.push("name".to_owned());
+    }
+    out.join(" and ")
+}
