@@ -235,3 +235,108 @@ fn a_report_is_written_again_without_any_training() {
         "expect tuned.score >= 0 points\n    expect base.score >= 0 points",
     ));
 }
+
+#[test]
+fn a_stricter_rule_cuts_back_and_a_looser_one_goes_on() {
+    // `steps >= 20` holds at the evaluation at 20 steps, of 40.
+    let strict = STUDY.replacen(
+        "until reaches(score, 1000 points)\n        on",
+        "until steps >= 20 steps\n        on",
+        1,
+    );
+    let scene = row(
+        &strict,
+        &[("base", "cut"), ("tuned", "unknown")],
+        &[("tuned", 20)],
+    );
+    let whole = Scene::of(&strict);
+    whole.run_well(&[]);
+    assert_eq!(scene.digests(), whole.digests());
+    // Back again: all of it is in the store.
+    scene.write(STUDY);
+    assert_eq!(planned(&scene), BTreeMap::new());
+    assert_eq!(trained(&scene), BTreeMap::new());
+    // From a store that knows the short run only, the rule that never holds goes on.
+    whole.write(STUDY);
+    assert_eq!(
+        planned(&whole),
+        BTreeMap::from([
+            ("base".to_owned(), "resume".to_owned()),
+            ("tuned".to_owned(), "unknown".to_owned())
+        ])
+    );
+    assert_eq!(
+        trained(&whole),
+        BTreeMap::from([("base".to_owned(), 20), ("tuned".to_owned(), 20)])
+    );
+    assert_eq!(whole.digests(), ran().digests());
+}
+
+#[test]
+fn another_model_re_runs_its_stages_and_no_dataset() {
+    row(
+        &STUDY.replace("temporal_unet(width: 8,", "temporal_unet(width: 16,"),
+        &[("base", "rerun"), ("timed", "rerun"), ("tuned", "unknown")],
+        &[("base", 40), ("timed", 20), ("tuned", 20)],
+    );
+}
+
+#[test]
+fn what_only_says_how_lanes_run_re_runs_nothing() {
+    nothing(&STUDY.replace("seed in 0..<1", "seed in 0..<1, fail_fast = true"));
+    nothing(&STUDY.replace(
+        "seed in 0..<1",
+        "seed in 0..<1, keep_going = true, parallel = 1",
+    ));
+}
+
+#[test]
+fn more_checkpoints_from_now_on_train_nothing() {
+    nothing(&STUDY.replace("checkpoint every 20 steps", "checkpoint every 10 steps"));
+    nothing(&STUDY.replace(
+        "keep = [last(3), best(valid.loss)]",
+        "keep = [last(5), best(valid.loss)]",
+    ));
+}
+
+#[test]
+fn a_data_file_that_was_only_touched_re_runs_nothing() {
+    let text = "align 1
+
+dataset rollouts {
+    source  = file(\"small.hdf5\", task: \"hopper-medium-v2\")
+    horizon = 4 steps
+}
+
+model planner {
+    net     = temporal_unet(width: 8, mults: [1, 2])
+    sampler = ddim(train: 8 denoise_steps, act: 4 denoise_steps)
+}
+
+stage base trains planner on rollouts {
+    loss   = denoise()
+    budget = 10 steps
+    until reaches(valid.loss, 0.001)
+}
+";
+    let scene = Scene::of(text);
+    let data = scene.path().join("small.hdf5");
+    let bytes = std::fs::read(align_tests::root().join("tests/fixtures/d4rl/small.hdf5"))
+        .expect("the file of the tests");
+    std::fs::write(&data, &bytes).expect("data is written");
+    scene.run_well(&[]);
+    // Another time of change, another inode, the same content.
+    std::fs::remove_file(&data).expect("data is removed");
+    std::fs::write(&data, &bytes).expect("data is written");
+    assert_eq!(planned(&scene), BTreeMap::new());
+    assert_eq!(trained(&scene), BTreeMap::new());
+    // One reward another, in place: what it is the reward of is made again, and nothing that does not read it.
+    let at = bytes.len() - 1;
+    let mut other = bytes.clone();
+    other[at] ^= 1;
+    std::fs::write(&data, &other).expect("data is written");
+    assert_eq!(
+        planned(&scene).get("main/rollouts").map(String::as_str),
+        Some("rerun")
+    );
+}

@@ -3,6 +3,8 @@
 use align_grammar::ast::Block;
 use align_schema::{BlockKind, Call, Value};
 
+use align_stdlib::nets;
+
 use super::block::Fields;
 use super::{Checker, Edges, Entity, ModelInfo};
 use crate::diag::Diagnostic;
@@ -57,6 +59,15 @@ impl Checker<'_> {
             return Entity::Poison;
         }
         self.acting_steps(def, &given);
+        if let (Some(Value::Call(call)), Some(field)) = (&net, given.get("net"))
+            && let Some((argument, why)) = nets::fault(call)
+        {
+            self.report(
+                Diagnostic::error("A2011", def.at.file, field.span, why)
+                    .with_label(format!("`{argument}` cannot be this")),
+            );
+            return Entity::Poison;
+        }
         let Some(mut fields) = fields else {
             return Entity::Poison;
         };

@@ -16,6 +16,14 @@ pub const LIST: &[Builtin] = &[
     twin_q::TwinQ::BUILTIN,
 ];
 
+/// What is wrong with the arguments of the network that a call names: which one, and why.  Types and bounds are checked before.
+pub fn fault(net: &Call) -> Option<(&'static str, String)> {
+    match net.name.as_str() {
+        "temporal_unet" => temporal_unet::TemporalUnet::read(net).ok()?.fault(),
+        _ => None,
+    }
+}
+
 /// The size of the network that a call names, for data of these widths; `None` for a call that names none.
 ///
 /// A planner sees `horizon` points of `act + obs` numbers; a policy makes `horizon` actions from one observation.

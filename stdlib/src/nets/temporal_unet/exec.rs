@@ -2,12 +2,10 @@
 
 use burn::prelude::*;
 
-use super::{KERNEL, TemporalUnet};
+use super::{GROUPS, KERNEL, TemporalUnet};
 use crate::exec::layers::{Conv, GroupNorm, Linear, Params, Up, mish, time_features};
 use crate::exec::weights::Arch;
 
-/// Groups of every normalisation.
-const GROUPS: usize = 8;
 /// Convolution, group norm, mish.
 #[derive(Clone, Debug)]
 struct Block {
@@ -84,14 +82,8 @@ impl Unet {
         horizon: usize,
     ) -> Result<Self, String> {
         let levels = net.mults.len();
-        if levels == 0 || net.mults.contains(&0) {
-            return Err("`mults` wants at least one factor, each at least 1".into());
-        }
-        if !net.width.is_multiple_of(GROUPS) {
-            return Err(format!(
-                "`width` is {}, wanted a multiple of {GROUPS}",
-                net.width
-            ));
+        if let Some((_, why)) = net.fault() {
+            return Err(why);
         }
         let unit = 1 << (levels - 1);
         if !horizon.is_multiple_of(unit) || horizon < 2 * unit {

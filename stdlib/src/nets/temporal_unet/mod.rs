@@ -28,7 +28,20 @@ builtin! {
 /// Kernel of the convolutions in a block.
 const KERNEL: usize = 5;
 
+/// Groups of a group norm.
+const GROUPS: usize = 8;
+
 impl TemporalUnet {
+    /// What is wrong with its arguments: which one, and why.
+    pub fn fault(&self) -> Option<(&'static str, String)> {
+        if self.mults.is_empty() || self.mults.contains(&0) {
+            let why = "`mults` wants at least one factor, each at least 1";
+            return Some(("mults", why.to_owned()));
+        }
+        let why = || format!("`width` is {}, wanted a multiple of {GROUPS}", self.width);
+        (!self.width.is_multiple_of(GROUPS)).then(|| ("width", why()))
+    }
+
     /// How large it is for plans of `horizon` points of `channels` numbers: the time embedding, the levels down, the middle, the levels
     /// up, and the last block.
     pub fn size(&self, channels: f64, horizon: f64) -> Size {
