@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::Duration;
 
 use align_plan::{Digest, Key, Node, Part};
 use align_runtime_api::Library;
@@ -21,7 +22,13 @@ struct Seen {
     modified: (i64, i64),
     inode: u64,
     digest: Digest,
+    /// It had changed just before: another write in the same tick of the clock would look the same, so this is for this run only.
+    #[serde(skip)]
+    young: bool,
 }
+
+/// A change this long ago has a time that no later one shares, on any file system.
+const SETTLED: Duration = Duration::from_secs(2);
 
 /// Computes keys, and remembers the digests of files outside.
 pub struct Keys<'a> {
@@ -75,17 +82,21 @@ impl<'a> Keys<'a> {
         {
             return Ok(old.digest.clone());
         }
+        let changed = meta.modified().ok();
+        let young = changed.is_none_or(|t| t.elapsed().map_or(true, |age| age < SETTLED));
         let digest = digest_file(path).map_err(wrong)?;
         seen.insert(
             name,
             Seen {
+                young,
                 size: now.0,
                 modified: now.1,
                 inode: now.2,
                 digest: digest.clone(),
             },
         );
-        if let Ok(bytes) = serde_json::to_vec(seen) {
+        let lasting: BTreeMap<_, _> = seen.iter().filter(|(_, s)| !s.young).collect();
+        if let Ok(bytes) = serde_json::to_vec(&lasting) {
             // Only a memory of work done; losing it costs a second reading.
             let _ = disk::place(&self.store.tmp(), &list, &bytes);
         }
