@@ -1,4 +1,5 @@
-//! How do bytes reach the disk?  Every write of the runtime goes through here, so that a simulated disk can stand in its place.
+//! How do bytes reach the disk?  Every write of the runtime goes through here, so that what a power loss may leave of it is decided
+//! in one place.
 //!
 //! Nothing here knows what the bytes mean.  A failed fsync is never repeated: the kernel may have forgotten the dirty pages, so
 //! the error goes up and the process that saw it stops.
@@ -10,9 +11,30 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 static COUNTER: AtomicU64 = AtomicU64::new(0);
 
-/// Makes a folder and those above it.
-pub fn make_dirs(path: &Path) -> io::Result<()> {
-    fs::create_dir_all(path)
+/// Makes folders and those above them.  They are durable when this returns, also those that a process made that died before it
+/// could wait for the disk.
+pub fn make_dirs(paths: &[&Path]) -> io::Result<()> {
+    let mut above: Vec<&Path> = Vec::new();
+    for path in paths {
+        let missing = path.ancestors().take_while(|p| !p.exists());
+        // The path itself may be there without being durable.
+        for folder in std::iter::once(*path).chain(missing) {
+            let parent = folder_of(folder);
+            if !above.contains(&parent) {
+                above.push(parent);
+            }
+        }
+        fs::create_dir_all(path)?;
+    }
+    above.into_iter().try_for_each(sync_dir)
+}
+
+/// The folder that a path is in.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
 }
 
 /// Makes one folder that must not exist; false when it does.
@@ -88,11 +110,10 @@ pub fn place(tmp: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Puts a file at a path outside the store, durable when this returns; folders are made.  The temporary name is beside it, for a
 /// rename does not cross file systems.
 pub fn deliver(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    make_dirs(folder)?;
+    let folder = folder_of(path);
+    if !folder.exists() {
+        make_dirs(&[folder])?;
+    }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let from = folder.join(format!(".{name}.{}.tmp", std::process::id()));
     let written = File::create(&from)

@@ -53,16 +53,23 @@ impl Store {
         let pairs = digests.values().zip(files.values());
         let extra = more.iter().map(|(digest, bytes)| (digest, bytes));
         let mut missing: Vec<(PathBuf, &[u8])> = Vec::new();
+        let mut found = false;
         for (digest, bytes) in pairs.chain(extra) {
             let path = self.blob(digest);
             // The touch tells a collector that someone counts on it.
             let there =
                 digest_file(&path).is_ok_and(|d| d == *digest) && disk::touch(&path).is_ok();
+            found |= there;
             if !there && !missing.iter().any(|(p, _)| *p == path) {
                 missing.push((path, bytes));
             }
         }
-        disk::publish(&self.tmp(), &missing).map_err(|e| StoreError::io(self.root(), e))?;
+        let mut written = disk::publish(&self.tmp(), &missing);
+        if found && missing.is_empty() {
+            // Whoever put it there may have died before its name was durable.
+            written = written.and_then(|()| disk::sync_dir(&self.root().join("blobs")));
+        }
+        written.map_err(|e| StoreError::io(self.root(), e))?;
         Ok((digests, more.map(|m| m.0)))
     }
 

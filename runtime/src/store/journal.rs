@@ -121,9 +121,11 @@ impl Journal {
     /// Opens for appending, after dropping an unfinished record at the end.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let (_, len) = read::<serde::de::IgnoredAny>(path)?;
-        let fresh = !path.exists();
         let file = disk::open_append(path, len).map_err(|e| StoreError::io(path, e))?;
-        if fresh && let Some(parent) = path.parent() {
+        // Without a record its name may not be durable yet, even when it is there: its maker may have died.
+        if len == 0
+            && let Some(parent) = path.parent()
+        {
             disk::sync_dir(parent).map_err(|e| StoreError::io(parent, e))?;
         }
         Ok(Self {

@@ -133,9 +133,8 @@ impl Store {
                 }
             },
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                for folder in ["blobs", "nodes", "names", "tmp"] {
-                    disk::make_dirs(&root.join(folder)).map_err(at)?;
-                }
+                let folders = ["", "blobs", "nodes", "names", "tmp"].map(|f| root.join(f));
+                disk::make_dirs(&folders.each_ref().map(PathBuf::as_path)).map_err(at)?;
                 let text = format!("{FORMAT}\n");
                 disk::publish(&root.join("tmp"), &[(format, text.as_bytes())]).map_err(at)?;
             }

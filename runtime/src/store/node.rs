@@ -46,10 +46,9 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreError> 
 impl NodeFolder {
     /// Makes the folder and writes down what it is for.
     pub fn prepare(&self, node: &Node, parts: &[Part]) -> Result<(), StoreError> {
-        for folder in ["attempts", "done"] {
-            let path = self.path.join(folder);
-            disk::make_dirs(&path).map_err(|e| StoreError::io(&path, e))?;
-        }
+        let (attempts, done) = (self.path.join("attempts"), self.path.join("done"));
+        disk::make_dirs(&[&self.path, &attempts, &done])
+            .map_err(|e| StoreError::io(&self.path, e))?;
         self.publish("node.json", node)?;
         self.publish("parts.json", &parts)
     }
