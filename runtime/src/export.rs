@@ -31,10 +31,14 @@ pub fn put(store: &Store, path: &Path, digest: &Digest) -> Result<Written, Strin
         Ok(about) if about.is_dir() => return Err("it is a folder".to_owned()),
         Ok(_) => {
             let found = digest_file(path).map_err(wrong)?;
+            let ours = fs::read_to_string(&note).unwrap_or_default();
             if found == *digest {
+                // A run that died may have written the file and not the note.
+                if ours.trim() != found.0 {
+                    remember(store, &note, digest).map_err(wrong)?;
+                }
                 return Ok(Written::Same);
             }
-            let ours = fs::read_to_string(&note).unwrap_or_default();
             if ours.trim() != found.0 {
                 return Err(
                     "a file with other content is there that no run of this store wrote; move it away, or export to another path"
@@ -46,12 +50,19 @@ pub fn put(store: &Store, path: &Path, digest: &Digest) -> Result<Written, Strin
         Err(e) => return Err(wrong(e)),
     }
     let bytes = store.get(digest).map_err(|e| e.to_string())?;
-    if let Some(folder) = note.parent() {
-        disk::make_dirs(folder).map_err(wrong)?;
-    }
     disk::deliver(path, &bytes).map_err(wrong)?;
-    disk::place(&store.tmp(), &note, digest.0.as_bytes()).map_err(wrong)?;
+    remember(store, &note, digest).map_err(wrong)?;
     Ok(Written::New)
+}
+
+/// Notes that a file is ours.
+fn remember(store: &Store, note: &Path, digest: &Digest) -> io::Result<()> {
+    if let Some(folder) = note.parent()
+        && !folder.exists()
+    {
+        disk::make_dirs(&[folder])?;
+    }
+    disk::publish(&store.tmp(), &[(note.to_path_buf(), digest.0.as_bytes())])
 }
 
 /// Where it is noted what a run wrote to a path.
@@ -79,6 +90,12 @@ mod tests {
         let path = dir.path().join("new/deep/w.safetensors");
         assert_eq!(put(&store, &path, &one), Ok(Written::New));
         assert_eq!(put(&store, &path, &one), Ok(Written::Same));
+        assert_eq!(put(&store, &path, &two), Ok(Written::New));
+        // A run that died between the file and its note: the file is still ours.
+        let noted = note(&store, &path).unwrap();
+        fs::write(&noted, &one.0).unwrap();
+        assert_eq!(put(&store, &path, &two), Ok(Written::Same));
+        assert_eq!(put(&store, &path, &one), Ok(Written::New));
         assert_eq!(put(&store, &path, &two), Ok(Written::New));
         assert_eq!(fs::read_to_string(&path).unwrap(), "two");
         // A person changed it.
