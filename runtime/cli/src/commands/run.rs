@@ -1,6 +1,7 @@
 //! `align run FILE`: from a program to a table and a page.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -67,6 +68,14 @@ pub(crate) struct RunArgs {
     /// Make faults happen, for tests; see below.
     #[arg(long, value_name = "SPEC", env = "ALIGN_INJECT")]
     inject: Option<String>,
+    /// Words to put before each worker's command line, such as `strace -f` or `nice -n 19`.
+    #[arg(
+        long,
+        value_name = "COMMAND",
+        env = "ALIGN_WORKER_WRAPPER",
+        hide = true
+    )]
+    wrap_workers: Option<String>,
     #[command(flatten)]
     store: StoreArgs,
 }
@@ -190,6 +199,10 @@ fn options(args: &RunArgs, interrupt: Interrupt) -> Result<RunOptions, String> {
     };
     if let Some(jobs) = args.jobs {
         options.jobs = jobs as usize;
+    }
+    if let Some(words) = &args.wrap_workers {
+        let words = words.split_whitespace().map(OsString::from);
+        options.worker.splice(0..0, words);
     }
     if let Some(spec) = &args.inject {
         options.faults = align_runtime::inject::parse(spec)?;
