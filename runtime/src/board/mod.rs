@@ -201,8 +201,9 @@ impl<'a> Board<'a> {
             return work(How::Fresh, None);
         }
         let intact = |done: &Done| {
-            let outputs = done.best.iter().chain(&done.last);
-            self.store.has(outputs.flat_map(|o| o.files.values()))
+            let outputs = done.kept.iter().chain(&done.best).chain(&done.last);
+            let files = outputs.flat_map(|o| o.files.values().chain(&o.manifest));
+            self.store.has(files)
         };
         let exact = folder.done(&extent).ok().flatten().filter(&intact);
         if let Some(done) = exact

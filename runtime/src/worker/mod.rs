@@ -7,6 +7,7 @@ mod again;
 mod make;
 mod pace;
 mod renew;
+mod sound;
 mod train;
 
 use std::io::Read;

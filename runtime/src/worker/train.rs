@@ -126,6 +126,7 @@ impl Run<'_, '_> {
                 .store
                 .get_record::<Manifest>(&restore.manifest)
                 .and_then(|m| self.desk.store.verify(m.files.values()).map(|()| m))
+                .and_then(|m| self.sound(m, &mut damaged))
             {
                 Ok(manifest) => manifest,
                 Err(e) => {
