@@ -40,7 +40,13 @@ fn next(bytes: &[u8]) -> Next<'_> {
         return Next::Bad("impossible length");
     }
     let Some(payload) = bytes.get(HEAD..HEAD + len) else {
-        return Next::Open;
+        // Nothing can stand behind an unfinished write: the length itself is damaged.
+        let follows = (1..bytes.len()).any(|at| bytes.get(at..).is_some_and(is_record));
+        return if follows {
+            Next::Bad("wrong length")
+        } else {
+            Next::Open
+        };
     };
     if len == 0 || crc32fast::hash(payload) != crc {
         // At the very end (or before nothing but zeros, as after a power loss) it is an unfinished write.
@@ -52,6 +58,19 @@ fn next(bytes: &[u8]) -> Next<'_> {
         };
     }
     Next::Record(payload)
+}
+
+/// Whether a whole record stands at the start of some bytes.
+fn is_record(bytes: &[u8]) -> bool {
+    let Some((head, rest)) = bytes.split_at_checked(HEAD) else {
+        return false;
+    };
+    let (len, crc) = head.split_at(4);
+    let len = len.try_into().map_or(0, u32::from_le_bytes) as usize;
+    len > 0
+        && rest
+            .get(..len)
+            .is_some_and(|payload| crc == crc32fast::hash(payload).to_le_bytes())
 }
 
 /// Reads all whole records, and tells how many bytes they take.
@@ -194,6 +213,20 @@ mod tests {
         std::fs::write(&path, &bytes).unwrap();
         let error = read::<u32>(&path).unwrap_err().to_string();
         assert!(error.contains("at byte 9"), "{error}");
+    }
+
+    #[test]
+    fn a_damaged_length_is_no_torn_tail() {
+        let (_dir, path) = written(&[1, 22, 333]);
+        let whole = std::fs::read(&path).unwrap();
+        for byte in 0..HEAD + 1 + HEAD + 2 {
+            for bit in 0..8 {
+                let mut bytes = whole.clone();
+                bytes[byte] ^= 1 << bit;
+                std::fs::write(&path, &bytes).unwrap();
+                assert!(read::<u32>(&path).is_err(), "byte {byte}, bit {bit}");
+            }
+        }
     }
 
     #[test]
