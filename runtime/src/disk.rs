@@ -57,7 +57,7 @@ pub fn sync_dir(path: &Path) -> io::Result<()> {
 }
 
 /// A name in `tmp` that no other process uses; it starts with our process id, so that strays can be told.
-fn temporary(tmp: &Path) -> PathBuf {
+pub fn temporary(tmp: &Path) -> PathBuf {
     let n = COUNTER.fetch_add(1, Ordering::Relaxed);
     tmp.join(format!("{}-{n}", std::process::id()))
 }
@@ -166,6 +166,22 @@ pub fn touch(path: &Path) -> io::Result<()> {
         .append(true)
         .open(path)?
         .set_modified(std::time::SystemTime::now())
+}
+
+/// Moves a file or a folder to another one of the same file system; durable when it returns.
+pub fn move_to(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)?;
+    sync_dir(folder_of(to))?;
+    sync_dir(folder_of(from))
+}
+
+/// Removes a file, or a folder with everything in it.
+pub fn remove_all(path: &Path) -> io::Result<()> {
+    if fs::symlink_metadata(path)?.is_dir() {
+        fs::remove_dir_all(path)
+    } else {
+        remove(path)
+    }
 }
 
 /// Removes a file; that it is gone already is fine.

@@ -26,6 +26,6 @@ pub use driver::{Interrupt, Loss, Orders, Outcome, RunError, RunOptions, run, wa
 pub use forecast::{Outlook, PartChange, Risen, forecast, outlook, why};
 pub use saved::{Predicted, Saved};
 pub use status::status;
-pub use store::{Store, StoreError};
+pub use store::{Collected, Damage, Gone, Store, StoreError, Survey, Waste};
 pub use timing::{Timing, timing};
 pub use worker::worker;

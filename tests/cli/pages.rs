@@ -124,7 +124,9 @@ fn older(folder: &Path) -> Result<(), String> {
     for entry in fs::read_dir(store.join("nodes")).map_err(wrong)?.flatten() {
         let path = entry.path().join("parts.json");
         let text = fs::read_to_string(&path).map_err(wrong)?;
-        let mut parts: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
+        // The second line is its checksum.
+        let record = text.lines().next().unwrap_or_default();
+        let mut parts: Value = serde_json::from_str(record).map_err(|e| e.to_string())?;
         let part = parts
             .as_array_mut()
             .into_iter()

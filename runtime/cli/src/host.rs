@@ -354,6 +354,11 @@ pub(crate) fn refuse_store(error: &StoreError) -> Exit {
             "A8008",
             "wait for it to end, or use another store: `--store DIR`",
         ),
+        StoreError::Damaged { .. } => {
+            let help = "`align fsck` shows what depends on it, and with `--repair` moves it aside";
+            fail(&error.to_string(), Some(help));
+            return Exit::Usage;
+        }
         _ => {
             fail(&error.to_string(), None);
             return Exit::Usage;

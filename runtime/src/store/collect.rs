@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use align_plan::{Digest, Key};
 
-use super::{NodeFolder, Store};
+use super::{NodeFolder, Store, StoreError};
 use crate::disk;
 use crate::record::{Ending, Entry, Manifest, Output};
 
@@ -69,6 +69,28 @@ impl Store {
             self.unfinished(&folder, &mut manifests, &mut files)?;
         }
         Some((manifests, files))
+    }
+
+    /// Blobs that a node's results and its unfinished attempt name; an error when one of them cannot be read.
+    pub(super) fn needs(
+        &self,
+        folder: &NodeFolder,
+        needed: &mut HashSet<Digest>,
+    ) -> Result<(), StoreError> {
+        let mut manifests = HashSet::new();
+        for done in folder.every_done()? {
+            for output in done.kept.iter().chain(&done.best).chain(&done.last) {
+                keep(output, &mut manifests, needed);
+            }
+        }
+        if let Some(n) = folder.attempts().last() {
+            // Asked for its error: what cannot be read may name anything.
+            folder.assignment(*n)?;
+            folder.entries(*n)?;
+        }
+        self.unfinished(folder, &mut manifests, needed);
+        needed.extend(manifests);
+        Ok(())
     }
 
     /// What the newest attempt may be continued from, unless it has its result.

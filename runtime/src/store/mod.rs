@@ -5,6 +5,7 @@
 //! driver.lock               held (flock) by the run that is at work: its process, and the edition that it works by
 //! blobs/<digest>            a file by its BLAKE3
 //! names/<digest>            newest key of a node, by its name, so that a miss can be explained
+//! damaged/                  what a check moved aside
 //! exports/<digest>          content of the file that a run wrote for `export`, by the file's path
 //! sources.json              digests of files outside, by size and time, so that they are not read again
 //! nodes/<key>/node.json     the node as planned
@@ -18,8 +19,10 @@
 
 mod blob;
 mod collect;
+mod gc;
 pub mod journal;
 mod node;
+mod survey;
 
 use std::fs::{self, File};
 use std::io;
@@ -28,7 +31,9 @@ use std::path::{Path, PathBuf};
 use crate::disk;
 
 pub use blob::digest_file;
+pub use gc::{Collected, Gone, Waste};
 pub use node::NodeFolder;
+pub use survey::{Damage, Survey};
 
 /// Version of the layout.
 const FORMAT: u32 = 1;
@@ -153,6 +158,14 @@ impl Store {
         self.root.join("tmp")
     }
 
+    /// Takes the lock while no run is at work, for what must be alone with the store.
+    pub fn lock_alone(&self) -> Result<DriverLock, StoreError> {
+        self.lock("").map_err(|e| match e {
+            StoreError::Edition { path, pid, .. } => StoreError::Busy { path, pid },
+            e => e,
+        })
+    }
+
     /// Takes the lock of the one run that may be at work; `edition` says by what meaning of its words it works.
     pub fn lock(&self, edition: &str) -> Result<DriverLock, StoreError> {
         let path = self.root.join("driver.lock");
@@ -166,12 +179,14 @@ impl Store {
                 let path = self.root.clone();
                 // One that has not signed yet is asked again.
                 return Err(match lines.next() {
-                    Some(theirs) if theirs != edition => StoreError::Edition {
-                        path,
-                        pid,
-                        theirs: theirs.to_owned(),
-                        ours: edition.to_owned(),
-                    },
+                    Some(theirs) if theirs != edition && !theirs.is_empty() => {
+                        StoreError::Edition {
+                            path,
+                            pid,
+                            theirs: theirs.to_owned(),
+                            ours: edition.to_owned(),
+                        }
+                    }
                     _ => StoreError::Busy { path, pid },
                 });
             }
@@ -198,7 +213,7 @@ impl Store {
             let alive = owner.is_some_and(|p| rustix::process::test_kill_process(p).is_ok());
             if !alive {
                 // A stray that stays costs space only.
-                let _ = disk::remove(&entry.path());
+                let _ = disk::remove_all(&entry.path());
             }
         }
     }
@@ -223,9 +238,15 @@ impl Store {
     }
 
     fn name_path(&self, file: &str, id: &str) -> PathBuf {
-        let digest = align_plan::Digest::of(format!("{file}\0{id}").as_bytes());
-        self.root.join("names").join(&digest.0[..32])
+        self.root.join("names").join(name_of(file, id))
     }
+}
+
+/// What stands for a node's name in a file.
+fn name_of(file: &str, id: &str) -> String {
+    let mut digest = align_plan::Digest::of(format!("{file}\0{id}").as_bytes()).0;
+    digest.truncate(32);
+    digest
 }
 
 #[cfg(test)]

@@ -30,14 +30,43 @@ impl Store {
     }
 }
 
-fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreError> {
+/// Stands before the checksum, on the second line of a record; the line is JSON as well.
+const CHECKSUM: &str = "\n\"crc32 ";
+
+/// A record with its checksum.
+fn sealed<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec(value)?;
+    let sum = crc32fast::hash(&bytes);
+    bytes.extend_from_slice(format!("{CHECKSUM}{sum:08x}\"\n").as_bytes());
+    Ok(bytes)
+}
+
+/// The record without its checksum, when that is right or there is none.
+fn unsealed(bytes: &[u8]) -> Result<&[u8], &'static str> {
+    let Some(at) = bytes.iter().position(|b| *b == b'\n') else {
+        return Ok(bytes);
+    };
+    let (record, seal) = bytes.split_at(at);
+    let sum = crc32fast::hash(record);
+    if seal == format!("{CHECKSUM}{sum:08x}\"\n").as_bytes() {
+        Ok(record)
+    } else {
+        Err("wrong checksum")
+    }
+}
+
+pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreError> {
+    let damaged = |what: String| StoreError::Damaged {
+        path: path.to_path_buf(),
+        what,
+    };
     match fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes)
-            .map(Some)
-            .map_err(|e| StoreError::Damaged {
-                path: path.to_path_buf(),
-                what: e.to_string(),
-            }),
+        Ok(bytes) => {
+            let record = unsealed(&bytes).map_err(|why| damaged(why.to_owned()))?;
+            serde_json::from_slice(record)
+                .map(Some)
+                .map_err(|e| damaged(e.to_string()))
+        }
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(StoreError::io(path, e)),
     }
@@ -55,8 +84,13 @@ impl NodeFolder {
 
     fn publish<T: Serialize + ?Sized>(&self, name: &str, value: &T) -> Result<(), StoreError> {
         let path = self.path.join(name);
-        let bytes = serde_json::to_vec(value).map_err(|e| StoreError::io(&path, e.into()))?;
+        let bytes = sealed(value).map_err(|e| StoreError::io(&path, e.into()))?;
         disk::publish(&self.tmp, &[(path.clone(), &bytes)]).map_err(|e| StoreError::io(&path, e))
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Parts of the key.
@@ -177,6 +211,16 @@ impl NodeFolder {
             .collect()
     }
 
+    /// Every result; an error when one cannot be read.
+    pub(super) fn every_done(&self) -> Result<Vec<Done>, StoreError> {
+        let folder = self.path.join("done");
+        let mut out = Vec::new();
+        for name in super::survey::names_in(&folder)? {
+            out.extend(read_json(&folder.join(name))?);
+        }
+        Ok(out)
+    }
+
     /// Publishes a result, unless a newer attempt than `attempt` exists; false then.
     pub fn finish(&self, extent: &str, attempt: u32, done: &Done) -> Result<bool, StoreError> {
         if self.attempts().last().is_some_and(|n| *n > attempt) {
@@ -196,5 +240,24 @@ impl NodeFolder {
             disk::remove(&entry.path()).map_err(|e| StoreError::io(&folder, e))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changed_byte_of_a_record_is_found() {
+        let whole = sealed(&[1, 22, 333]).unwrap();
+        assert_eq!(unsealed(&whole), Ok(&b"[1,22,333]"[..]));
+        // Without a checksum, as written by hand.
+        assert_eq!(unsealed(b"[1]"), Ok(&b"[1]"[..]));
+        for i in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[i] ^= 1;
+            let read = unsealed(&bytes).map(serde_json::from_slice::<Vec<u32>>);
+            assert!(!matches!(read, Ok(Ok(_))), "byte {i}");
+        }
     }
 }

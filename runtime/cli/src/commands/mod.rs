@@ -7,6 +7,8 @@ mod doc;
 mod ended;
 mod explain;
 mod fmt;
+mod fsck;
+mod gc;
 mod graph;
 mod lint;
 mod man;
@@ -82,6 +84,10 @@ pub(crate) enum Command {
     Why(why::WhyArgs),
     /// Show what is known of each node: state, steps, score, failure events.
     Status(status::StatusArgs),
+    /// Remove results that nothing needs any more.
+    Gc(gc::GcArgs),
+    /// Check that everything in the store is what was written.
+    Fsck(fsck::FsckArgs),
     /// Draw the graph of a program.
     Graph(graph::GraphArgs),
     /// Explain an error code, with an example that fails and the same put right.
@@ -112,6 +118,8 @@ pub(crate) fn run(command: Command) -> Exit {
         Command::Plan(args) => plan::run(&args),
         Command::Why(args) => why::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Gc(args) => gc::run(&args),
+        Command::Fsck(args) => fsck::run(&args),
         Command::Graph(args) => graph::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Doc(args) => doc::run(&args),

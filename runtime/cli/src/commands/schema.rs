@@ -73,6 +73,16 @@ pub(crate) const PUBLISHED: &[Published] = &[
         text: include_str!("../../schema/events.json"),
     },
     Published {
+        name: "gc",
+        of: "align gc --json",
+        text: include_str!("../../schema/gc.json"),
+    },
+    Published {
+        name: "fsck",
+        of: "align fsck --json",
+        text: include_str!("../../schema/fsck.json"),
+    },
+    Published {
         name: "explain",
         of: "align explain --format json",
         text: include_str!("../../schema/explain.json"),
