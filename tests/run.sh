@@ -58,13 +58,28 @@ component() {
     return 1
 }
 
+# Adds a program that is missing; says so when that cannot be done.
+program() {
+    command -v "$1" >/dev/null 2>&1 && return 0
+    if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; then
+        { apt-get install -y "$1" || { apt-get update && apt-get install -y "$1"; }; } >/dev/null 2>&1 && return 0
+    fi
+    left_out+=("$2: no $1 here, and it could not be installed")
+    return 1
+}
+
 only=("$@")
 
+program strace "crash points"
 component fmt rustfmt && section fmt cargo fmt --all --check
 # The build comes before the lints: a build that fails is the shorter story.
 section build cargo build --release --locked --workspace --bins --tests
 component clippy clippy && section clippy cargo clippy --release --locked --workspace --all-targets --quiet -- -D warnings
 section tests cargo test --release --locked --workspace --no-fail-fast
+# What the suites could not do on this machine (the lack of strace itself is said already).
+if command -v strace >/dev/null 2>&1 && [ -f "$logs/tests" ]; then
+    while read -r line; do left_out+=("$line"); done < <(sed -n 's/^left out: //p' "$logs/tests")
+fi
 for example in examples/*.align; do
     section "check-$(basename "$example" .align)" "$ALIGN_BIN" check "$example"
 done
