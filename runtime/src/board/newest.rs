@@ -56,13 +56,18 @@ pub(super) fn newest(
     extent: &str,
     intact: &dyn Fn(&Done) -> bool,
 ) -> (Option<How>, Option<String>) {
-    let Some(n) = folder.attempts().last().copied() else {
-        return (None, None);
-    };
-    if folder.held(n) {
-        return (Some(How::Busy(n)), None);
+    let mut assigned = None;
+    for n in folder.attempts().into_iter().rev() {
+        if folder.held(n) {
+            return (Some(How::Busy(n)), None);
+        }
+        // One without a job never began: its driver died, and what the one before left is still what there is.
+        if let Ok(Some(assignment)) = folder.assignment(n) {
+            assigned = Some((n, assignment));
+            break;
+        }
     }
-    let Ok(Some(assignment)) = folder.assignment(n) else {
+    let Some((n, assignment)) = assigned else {
         return (None, None);
     };
     let entries = folder.entries(n).unwrap_or_default();

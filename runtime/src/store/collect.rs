@@ -83,10 +83,10 @@ impl Store {
                 keep(output, &mut manifests, needed);
             }
         }
-        if let Some(n) = folder.attempts().last() {
+        if let Some(n) = folder.begun() {
             // Asked for its error: what cannot be read may name anything.
-            folder.assignment(*n)?;
-            folder.entries(*n)?;
+            folder.assignment(n)?;
+            folder.entries(n)?;
         }
         self.unfinished(folder, &mut manifests, needed);
         needed.extend(manifests);
@@ -100,7 +100,7 @@ impl Store {
         manifests: &mut HashSet<Digest>,
         files: &mut HashSet<Digest>,
     ) -> Option<()> {
-        let Some(n) = folder.attempts().last().copied() else {
+        let Some(n) = folder.begun() else {
             return Some(());
         };
         let entries = folder.entries(n).ok()?;

@@ -150,6 +150,12 @@ impl NodeFolder {
         read_json(&self.attempt(n).join("job.json"))
     }
 
+    /// The newest attempt that has a job: one without never began.
+    pub(super) fn begun(&self) -> Option<u32> {
+        let has_job = |n: &u32| self.attempt(*n).join("job.json").exists();
+        self.attempts().into_iter().rev().find(has_job)
+    }
+
     /// Path of an attempt's journal.
     pub fn journal(&self, n: u32) -> PathBuf {
         self.attempt(n).join("journal")

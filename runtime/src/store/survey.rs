@@ -118,7 +118,7 @@ impl Store {
             let assignment =
                 self.read::<Assignment>(&folder.attempt(n).join("job.json"), &id, walk);
             let entries = self.journal::<Entry>(&folder.journal(n), &id, walk);
-            if folder.attempts().last() == Some(&n) {
+            if folder.begun() == Some(n) {
                 note_unfinished(assignment, &entries, &id, walk);
             }
         }
