@@ -294,7 +294,7 @@ pub fn refused() -> Result<(), String> {
 }
 
 /// Killed at each of its writes, a collection leaves a store that is whole, and the next one ends its work.
-pub fn killed() -> Result<usize, String> {
+pub fn killed(stride: usize) -> Result<usize, String> {
     let whole = edited()?;
     let results = whole.results()?;
     let mut points = 0;
@@ -308,7 +308,7 @@ pub fn killed() -> Result<usize, String> {
         "fsync",
         "rmdir",
     ] {
-        for nth in 1.. {
+        for nth in (1..).step_by(stride) {
             let scene = whole.twin();
             let status = std::process::Command::new("strace")
                 .args(["-o", "/dev/null", "-e"])

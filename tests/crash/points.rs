@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::scene::{NODES, Results, Scene};
+use crate::scene::{NODES, Results, Scene, Told};
 
 /// Calls that change files, folders or locks.  `openat` is one where it makes a file.
 pub const CALLS: &[&str] = &[
@@ -44,7 +44,14 @@ pub enum Victim {
     Driver,
     /// The worker of this node; those before it are done.
     Worker(usize),
+    /// The driver of the next run, after a worker died between its checkpoints.
+    NextDriver,
+    /// The worker that goes on from there.
+    NextWorker,
 }
+
+/// The node whose worker died.
+const BROKEN: usize = 1;
 
 /// What happens at a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,10 +73,12 @@ pub struct Point {
     pub shown: String,
 }
 
-/// Where each victim starts: an empty store, or one in which the nodes before are done.
+/// Where each victim starts: an empty store, one in which the nodes before are done, or one that a broken run left.
 pub struct Stage {
     pub victim: Victim,
     pub start: Scene,
+    /// What was told before.
+    told: Told,
     pub points: Vec<Point>,
 }
 
@@ -84,26 +93,47 @@ fn words(log: &Path, more: &[&str]) -> Vec<String> {
 
 /// The victims, each with the calls that it makes in a run that nothing disturbs.
 pub fn stages() -> Vec<Stage> {
-    let mut victims = vec![Victim::Driver];
+    let mut victims = vec![Victim::Driver, Victim::NextDriver, Victim::NextWorker];
     victims.extend((0..NODES.len()).map(Victim::Worker));
     victims
         .into_iter()
         .map(|victim| {
             let start = Scene::new();
-            if let Victim::Worker(n) = victim
-                && let Some(before) = n.checked_sub(1)
-            {
-                let ran = start.run(&["--until", NODES[before]]);
-                assert_eq!(ran.code, 0, "{}", ran.err);
-            }
+            let told = match victim {
+                Victim::Driver | Victim::Worker(0) => Told::default(),
+                Victim::Worker(n) => {
+                    let ran = start.run(&["--until", NODES[n - 1]]);
+                    assert_eq!(ran.code, 0, "{}", ran.err);
+                    ran.told()
+                }
+                Victim::NextDriver | Victim::NextWorker => broken(&start),
+            };
             let points = points(victim, &start);
             Stage {
                 victim,
                 start,
+                told,
                 points,
             }
         })
         .collect()
+}
+
+/// Makes a run whose worker dies after its second checkpoint.
+fn broken(scene: &Scene) -> Told {
+    let logs = Scene::bare();
+    let inject = "inject=fdatasync:signal=SIGKILL:when=3";
+    let under = words(&logs.path().join("log"), &["-e", inject]);
+    let ran = scene.run_under(&[], Some(&under.join(" ")), &[]);
+    let told = ran.told();
+    let kept = told.kept.get(NODES[BROKEN]).copied().unwrap_or(0);
+    assert!(
+        ran.code == 3 && kept > 0,
+        "{}, {told:?}: {}",
+        ran.code,
+        ran.err
+    );
+    told
 }
 
 fn points(victim: Victim, start: &Scene) -> Vec<Point> {
@@ -112,8 +142,11 @@ fn points(victim: Victim, start: &Scene) -> Vec<Point> {
     let log = logs.path().join("log");
     let under = words(&log, &[]);
     let ran = match victim {
-        Victim::Driver => scene.run_under(&under, None, &[]),
+        Victim::Driver | Victim::NextDriver => scene.run_under(&under, None, &[]),
         Victim::Worker(n) => scene.run_under(&[], Some(&under.join(" ")), &["--until", NODES[n]]),
+        Victim::NextWorker => {
+            scene.run_under(&[], Some(&under.join(" ")), &["--until", NODES[BROKEN]])
+        }
     };
     assert_eq!(ran.code, 0, "under strace: {}", ran.err);
     let text = std::fs::read_to_string(&log).expect("a log of strace");
@@ -154,8 +187,8 @@ pub fn strike(stage: &Stage, point: &Point, blow: Blow, wanted: &Results) -> Res
     let inject = format!("inject={}:{what}:when={}", point.call, point.nth);
     let under = words(&log, &["-e", &inject]);
     let ran = match point.victim {
-        Victim::Driver => scene.run_under(&under, None, &[]),
-        Victim::Worker(_) => scene.run_under(&[], Some(&under.join(" ")), &[]),
+        Victim::Driver | Victim::NextDriver => scene.run_under(&under, None, &[]),
+        Victim::Worker(_) | Victim::NextWorker => scene.run_under(&[], Some(&under.join(" ")), &[]),
     };
     let text = std::fs::read_to_string(&log).unwrap_or_default();
     let struck = match blow {
@@ -171,14 +204,17 @@ pub fn strike(stage: &Stage, point: &Point, blow: Blow, wanted: &Results) -> Res
     if let Some(text) = scene.panics(&ran) {
         return Err(fail(format!("a panic: {text}")));
     }
-    let killed = blow == Blow::Kill && point.victim == Victim::Driver && struck;
+    let driver = matches!(point.victim, Victim::Driver | Victim::NextDriver);
+    let killed = blow == Blow::Kill && driver && struck;
     match ran.code {
         137 if killed => {}
         0 => {}
         2 | 3 if struck && (ran.err.contains("error: ") || mute(point)) => {}
         code => return Err(fail(format!("it ended with {code} and said `{}`", ran.err))),
     }
-    scene.recovers(&ran.told(), wanted).map_err(fail)?;
+    let mut told = stage.told.clone();
+    ran.events.iter().for_each(|event| told.hear(event));
+    scene.recovers(&told, wanted).map_err(fail)?;
     Ok(struck)
 }
 

@@ -80,7 +80,8 @@ pub fn outages(ops: &[Op], name: &str, seeds: u64) -> Vec<Outage> {
     let mut disk = Disk::with("main.align", program.expect("the program"));
     let keys = keys(ops);
     let mut promises = Promises::default();
-    let mut out: BTreeMap<State, (Told, String)> = BTreeMap::new();
+    let mut out: Vec<Outage> = Vec::new();
+    let mut seen: BTreeMap<State, usize> = BTreeMap::new();
     for (k, op) in ops.iter().enumerate() {
         disk.apply(op);
         promises.see(op, &keys);
@@ -90,12 +91,17 @@ pub fn outages(ops: &[Op], name: &str, seeds: u64) -> Vec<Outage> {
             .chain(chances)
         {
             let shown = format!("{name}, after call {k} ({}), lost: {loss:?}", brief(op));
-            out.insert(disk.after(loss), (promises.told.clone(), shown));
+            let state = disk.after(loss);
+            let told = promises.told.clone();
+            if let Some(old) = seen.get(&state).and_then(|n| out.get_mut(*n)) {
+                (old.told, old.shown) = (told, shown);
+            } else {
+                seen.insert(state.clone(), out.len());
+                out.push(Outage { state, told, shown });
+            }
         }
     }
-    out.into_iter()
-        .map(|(state, (told, shown))| Outage { state, told, shown })
-        .collect()
+    out
 }
 
 fn brief(op: &Op) -> String {
