@@ -137,6 +137,16 @@ pub fn open_append(path: &Path, len: u64) -> io::Result<File> {
     Ok(file)
 }
 
+/// Adds bytes at the end of a file that is open for appending, without waiting for the disk.
+pub fn append(file: &mut File, bytes: &[u8]) -> io::Result<()> {
+    file.write_all(bytes)
+}
+
+/// Waits until what was appended is durable.
+pub fn sync_file(file: &File) -> io::Result<()> {
+    file.sync_data()
+}
+
 /// Opens (or makes) a file that only serves as a lock.
 pub fn open_lock(path: &Path) -> io::Result<File> {
     OpenOptions::new()

@@ -58,6 +58,15 @@ fn main() {
     match untraceable() {
         Some(why) => println!("left out: crash points: {why}"),
         None => trials.extend([
+            Trial::test("one thread of each process writes", || {
+                // The blows below fall on that one.
+                let found = record::writers(&scene::Scene::new());
+                let wanted = 1 + scene::NODES.len();
+                if found == wanted {
+                    return Ok(());
+                }
+                Err(format!("{found} threads write in {wanted} processes").into())
+            }),
             Trial::test("killed at every write", || {
                 struck(&[Blow::Kill], KILLS, 200)
             }),

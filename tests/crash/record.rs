@@ -29,6 +29,25 @@ pub enum Op {
 
 /// Runs the program (with `more` for strace) and gives what it did.
 pub fn record(scene: &Scene, more: &[&str]) -> (Ran, Vec<Op>) {
+    let (ran, text) = log(scene, more);
+    let home = scene.path().canonicalize().expect("the folder");
+    (ran, parse(&text, &home))
+}
+
+/// How many threads write in a run.
+pub fn writers(scene: &Scene) -> usize {
+    let (ran, text) = log(scene, &[]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let home = scene.path().canonicalize().expect("the folder");
+    let threads = text.lines().filter_map(|line| {
+        let (thread, rest) = line.split_once(' ')?;
+        Call::read(rest.trim_start())?.op(&home, false)?;
+        Some(thread)
+    });
+    threads.collect::<std::collections::BTreeSet<_>>().len()
+}
+
+fn log(scene: &Scene, more: &[&str]) -> (Ran, String) {
     let logs = Scene::bare();
     let log = logs.path().join("log");
     let mut words: Vec<String> = ["strace", "-f", "-y", "-xx", "-s", "1000000000", "-o"]
@@ -39,8 +58,7 @@ pub fn record(scene: &Scene, more: &[&str]) -> (Ran, Vec<Op>) {
     words.extend(more.iter().map(|w| (*w).to_owned()));
     let ran = scene.run_under(&words, None, &[]);
     let text = std::fs::read_to_string(&log).expect("a log of strace");
-    let home = scene.path().canonicalize().expect("the folder");
-    (ran, parse(&text, &home))
+    (ran, text)
 }
 
 /// Reads a log of `strace -f -y -xx`.

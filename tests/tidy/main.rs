@@ -61,6 +61,7 @@ rules! {
     parser: super::rules::parser, "compiler/src/a.rs", "use pest::Parser;\n", "use align_grammar::parse;\n";
     order: super::rules::order, "compiler/plan/src/a.rs", "use std::collections::HashMap;\n", "use std::collections::BTreeMap;\n";
     purity: super::rules::purity, "compiler/src/a.rs", "std::fs::read(p)\n", "world.read(p)\n";
+    writes: super::rules::writes, "runtime/src/a.rs", "fs::rename(a, b)?;\n", "disk::move_to(a, b)?;\n";
     pins: super::rules::pins, "x/Cargo.toml", "[lints]\nworkspace = true\n[dependencies]\na = \"1\"\n", "[lints]\nworkspace = true\n[dependencies]\na.workspace = true\n";
     lints: super::rules::pins, "x/Cargo.toml", "[dependencies]\n", "[dependencies]\n[lints]\nworkspace = true\n";
     example_header: super::documents::example_header, "examples/a.align", "align 1\n", "// What: trains.\n// Time: 1 min on 2 cores.\n// Expect: 3 points.\nalign 1\n";

@@ -193,6 +193,28 @@ pub fn purity(file: &TextFile) -> Vec<String> {
     containing(file, lines, &words, "the compiler does no IO")
 }
 
+/// The runtime writes to the disk in one file, which knows what a power loss may leave.
+pub fn writes(file: &TextFile) -> Vec<String> {
+    let home = "runtime/src/disk.rs";
+    if file.extension() != "rs" || !within(file, &["runtime/src/"]) || file.path == home {
+        return Vec::new();
+    }
+    let words = [
+        "fs::write(",
+        "fs::copy(",
+        "fs::rename(",
+        "fs::remove",
+        "fs::create_dir",
+        "File::create",
+        "OpenOptions",
+        ".set_len(",
+        ".sync_all(",
+        ".sync_data(",
+    ];
+    let lines = before_tests(file).map(|(n, l)| (n, code(l)));
+    containing(file, lines, &words, "writes are made in `disk`")
+}
+
 /// Versions stand in the workspace alone, and every member takes the workspace's lints.
 pub fn pins(file: &TextFile) -> Vec<String> {
     let member = file.path.ends_with("/Cargo.toml") && !within(file, &["editors/"]);

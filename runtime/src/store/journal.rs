@@ -4,7 +4,7 @@
 //! later, and is refused with its place.  It does not know what the records say.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -161,16 +161,12 @@ impl Journal {
         bytes.extend_from_slice(&(payload.len() as u32).to_le_bytes());
         bytes.extend_from_slice(&crc32fast::hash(&payload).to_le_bytes());
         bytes.extend_from_slice(&payload);
-        self.file
-            .write_all(&bytes)
-            .map_err(|e| StoreError::io(&self.path, e))
+        disk::append(&mut self.file, &bytes).map_err(|e| StoreError::io(&self.path, e))
     }
 
     /// Makes what was appended durable.
     pub fn sync(&mut self) -> Result<(), StoreError> {
-        self.file
-            .sync_data()
-            .map_err(|e| StoreError::io(&self.path, e))
+        disk::sync_file(&self.file).map_err(|e| StoreError::io(&self.path, e))
     }
 }
 
