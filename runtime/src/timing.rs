@@ -110,7 +110,7 @@ fn of_folder(folder: &NodeFolder) -> Option<Pace> {
     }
     let mut best: Option<Pace> = None;
     for n in folder.attempts() {
-        let entries = folder.entries(n).unwrap_or_default();
+        let entries = folder.sound_entries(n);
         let (first, last) = ends(&entries);
         let seconds = took(&entries);
         let made = Pos {
@@ -184,6 +184,6 @@ fn seconds(store: &Store, node: &Node, entry: &PlanEntry, pace: Option<Pace>) ->
 fn reached(folder: &NodeFolder) -> Pos {
     let done = folder.all_done().into_iter().map(|d| d.at);
     let attempts = folder.attempts().into_iter().rev().take(1);
-    let tried = attempts.map(|n| ends(&folder.entries(n).unwrap_or_default()).1);
+    let tried = attempts.map(|n| ends(&folder.sound_entries(n)).1);
     done.chain(tried).max_by_key(|p| p.step).unwrap_or_default()
 }

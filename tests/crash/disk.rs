@@ -205,10 +205,18 @@ fn left(synced: &[u8], now: &[u8], loss: Loss, chance: &mut Stream) -> Vec<u8> {
                 return all.to_vec();
             };
             let torn = chance.below(new.len() + 1);
-            match chance.below(4) {
+            match chance.below(5) {
                 0 => synced.to_vec(),
                 1 => now.to_vec(),
                 2 => now.iter().copied().take(synced.len() + torn).collect(),
+                3 => {
+                    // A block in the middle was not written, and one behind it was.
+                    let mut bytes = now.to_vec();
+                    let most = chance.below(new.len() + 1);
+                    let hole = bytes.iter_mut().skip(synced.len() + torn).take(most);
+                    hole.for_each(|b| *b = 0);
+                    bytes
+                }
                 _ => {
                     // Its length was written and its blocks were not.
                     let mut bytes = now.to_vec();

@@ -70,7 +70,7 @@ pub(super) fn newest(
     let Some((n, assignment)) = assigned else {
         return (None, None);
     };
-    let entries = folder.entries(n).unwrap_or_default();
+    let entries = folder.sound_entries(n);
     let log = folder.log().unwrap_or_default();
     if log
         .iter()

@@ -40,7 +40,7 @@ impl Left {
         let Some(assignment) = folder.assignment(attempt)? else {
             return Ok(None);
         };
-        let entries = folder.entries(attempt).unwrap_or_default();
+        let entries = folder.sound_entries(attempt);
         let restores = candidates(&assignment, &entries);
         Ok(Some(Self {
             assignment,

@@ -80,6 +80,15 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<(Vec<T>, u64), StoreErro
     Ok((records, tail.offset))
 }
 
+/// Reads the whole records before the first damage, and tells how many bytes they take.
+pub fn read_sound<T: DeserializeOwned>(path: &Path) -> (Vec<T>, u64) {
+    let mut tail = Tail::new(path.to_path_buf());
+    let mut out = Vec::new();
+    // That it ends in damage or cannot be read is for a check of the store to say.
+    let _ = tail.gather(&mut out);
+    (out, tail.offset)
+}
+
 /// Reads a journal as it grows.
 pub struct Tail {
     path: PathBuf,
@@ -94,38 +103,41 @@ impl Tail {
 
     /// What came since the last time; a file that is not there yet has no records.
     pub fn poll<T: DeserializeOwned>(&mut self) -> Result<Vec<T>, StoreError> {
+        let mut out = Vec::new();
+        self.gather(&mut out)?;
+        Ok(out)
+    }
+
+    fn gather<T: DeserializeOwned>(&mut self, out: &mut Vec<T>) -> Result<(), StoreError> {
         let mut file = match File::open(&self.path) {
             Ok(file) => file,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             Err(e) => return Err(StoreError::io(&self.path, e)),
         };
         let mut bytes = Vec::new();
         file.seek(SeekFrom::Start(self.offset))
             .and_then(|_| file.read_to_end(&mut bytes))
             .map_err(|e| StoreError::io(&self.path, e))?;
-        let mut at = 0;
-        let mut out = Vec::new();
+        let mut rest = bytes.as_slice();
         loop {
-            match next(&bytes[at..]) {
+            match next(rest) {
                 Next::Record(payload) => {
-                    out.push(
-                        serde_json::from_slice(payload)
-                            .map_err(|e| self.damaged(at, &e.to_string()))?,
-                    );
-                    at += HEAD + payload.len();
+                    let record = serde_json::from_slice(payload);
+                    out.push(record.map_err(|e| self.damaged(&e.to_string()))?);
+                    let taken = HEAD + payload.len();
+                    rest = rest.get(taken..).unwrap_or_default();
+                    self.offset += taken as u64;
                 }
-                Next::Open => break,
-                Next::Bad(why) => return Err(self.damaged(at, why)),
+                Next::Open => return Ok(()),
+                Next::Bad(why) => return Err(self.damaged(why)),
             }
         }
-        self.offset += at as u64;
-        Ok(out)
     }
 
-    fn damaged(&self, at: usize, why: &str) -> StoreError {
+    fn damaged(&self, why: &str) -> StoreError {
         StoreError::Damaged {
             path: self.path.clone(),
-            what: format!("record at byte {}: {why}", self.offset + at as u64),
+            what: format!("record at byte {}: {why}", self.offset),
         }
     }
 }
@@ -209,6 +221,7 @@ mod tests {
         std::fs::write(&path, &bytes).unwrap();
         let error = read::<u32>(&path).unwrap_err().to_string();
         assert!(error.contains("at byte 9"), "{error}");
+        assert_eq!(read_sound::<u32>(&path), (vec![1], 9));
     }
 
     #[test]

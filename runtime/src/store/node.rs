@@ -166,6 +166,11 @@ impl NodeFolder {
         Ok(journal::read(&self.journal(n))?.0)
     }
 
+    /// What an attempt wrote down before any damage: all that may still be relied on.
+    pub fn sound_entries(&self, n: u32) -> Vec<Entry> {
+        journal::read_sound(&self.journal(n)).0
+    }
+
     /// The worker's claim on its attempt; none when another process holds it.
     pub fn hold(&self, n: u32) -> Result<Option<File>, StoreError> {
         let path = self.attempt(n).join("lock");

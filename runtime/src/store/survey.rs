@@ -91,7 +91,25 @@ impl Store {
                 n += 1;
                 to = aside.join(format!("{name}.{n}"));
             }
-            disk::move_to(&path, &to).map_err(|e| StoreError::io(&path, e))?;
+            let at = |e| StoreError::io(&path, e);
+            // What a journal says before the damage stays.
+            let sound = if path.ends_with("journal") || path.ends_with("log") {
+                journal::read_sound::<serde::de::IgnoredAny>(&path).1
+            } else {
+                0
+            };
+            let bytes = match sound {
+                0 => Vec::new(),
+                n => fs::read(&path)
+                    .map_err(at)?
+                    .into_iter()
+                    .take(n as usize)
+                    .collect(),
+            };
+            disk::move_to(&path, &to).map_err(at)?;
+            if !bytes.is_empty() {
+                disk::publish(&self.tmp(), &[(path.clone(), &bytes)]).map_err(at)?;
+            }
             damage.moved = to.strip_prefix(self.root()).ok().map(Path::to_path_buf);
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use align_plan::{Condition, Plan};
 use align_runtime::{forecast, status};
-use align_runtime_api::{NodeState, PlanAction};
+use align_runtime_api::{NodeState, PlanAction, RunEvent};
 use align_schema::{Effect, Value};
 use libtest_mimic::Trial;
 
@@ -76,7 +76,9 @@ fn pipeline() -> Test {
     for (a, b) in first.outcome.nodes.iter().zip(&second.outcome.nodes) {
         same("status", b, a)?;
     }
-    check(second.decisions().is_empty(), "no decisions to take")?;
+    // A worker that another test is just starting may hold our lock for a moment, which is noted.
+    let decided = |e: &RunEvent| matches!(e, RunEvent::Decision { .. });
+    check(!second.events.iter().any(decided), second.explain())?;
     let entries = forecast(&plan, &bench.store, &Toy, "cpu-f32")?;
     check(
         entries.iter().all(|e| e.action == PlanAction::Reuse),
