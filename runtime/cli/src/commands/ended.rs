@@ -104,7 +104,7 @@ pub(super) fn write_page(
         program,
         seconds,
     });
-    match std::fs::write(path, page) {
+    match super::repair::write(path, &page) {
         Ok(()) => true,
         Err(e) => {
             fail(

@@ -70,7 +70,7 @@ pub(crate) fn run(args: &PlanArgs) -> Exit {
     };
     if let (Some(path), Some(saved)) = (&args.output, saved) {
         let text = serde_json::to_string_pretty(&saved).unwrap_or_default();
-        if let Err(e) = std::fs::write(path, text) {
+        if let Err(e) = super::repair::write(path, &text) {
             fail(
                 &format!(
                     "`{}` cannot be written: {}",

@@ -304,9 +304,12 @@ fn replace(path: &str, old: &str, new: &str) -> Result<(), String> {
 
 /// Writes a file so that it holds all of the text or stays as it was: under another name in the same folder, synced, renamed.
 ///
-/// A link stays a link, and what may be done with the file stays as it was.
+/// A link stays a link, and what may be done with the file stays as it was.  What is no file, such as a pipe, is written as it is.
 pub(crate) fn write(path: &Path, text: &str) -> io::Result<()> {
     let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    if std::fs::metadata(&target).is_ok_and(|about| !about.is_file()) {
+        return std::fs::write(&target, text);
+    }
     let name = target
         .file_name()
         .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
