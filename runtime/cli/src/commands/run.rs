@@ -1,19 +1,17 @@
 //! `align run FILE`: from a program to a table and a page.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use align_runtime::{Interrupt, RunOptions, Store, report};
 use align_runtime_api::{NodeState, NodeStatus, RunEvent};
 use align_schema::{Dim, Quantity};
 use clap::Args;
 
-use super::ended::{Around, Ended, show, write_page};
-use super::{Exit, MachineArgs, ProgramArgs, StoreArgs};
+use super::drive::DriveArgs;
+use super::ended::{Ended, show, write_page};
+use super::{Exit, ProgramArgs};
 use crate::host::{self, Planned};
 use crate::ui::progress::Progress;
 use crate::ui::term::{errln, fail, outln};
@@ -39,17 +37,8 @@ Faults for tests (--inject, also the variable ALIGN_INJECT), as a list `NODE:WHA
 pub(crate) struct RunArgs {
     #[command(flatten)]
     program: ProgramArgs,
-    /// Nodes that run at the same time (default: as many as the cores allow).
-    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
-    jobs: Option<u32>,
     #[command(flatten)]
-    machine: MachineArgs,
-    /// When a node fails, go on with all that does not need it, whatever the file says.
-    #[arg(long, conflicts_with = "fail_fast")]
-    keep_going: bool,
-    /// Stop everything when a node fails.
-    #[arg(long)]
-    fail_fast: bool,
+    drive: DriveArgs,
     /// Run this node and nothing else; may be repeated.
     #[arg(long, value_name = "NODE", conflicts_with = "until")]
     only: Vec<String>,
@@ -59,30 +48,11 @@ pub(crate) struct RunArgs {
     /// Run this node again although its result is in the store; may be repeated.
     #[arg(long, value_name = "NODE")]
     force: Vec<String>,
-    /// Write events as JSON lines to standard output, in place of the table.
-    #[arg(long)]
-    json: bool,
-    /// Where the page goes (default: `report.html` in the store).
-    #[arg(long, value_name = "FILE")]
-    report: Option<PathBuf>,
-    /// Make faults happen, for tests; see below.
-    #[arg(long, value_name = "SPEC", env = "ALIGN_INJECT")]
-    inject: Option<String>,
-    /// Words to put before each worker's command line, such as `strace -f` or `nice -n 19`.
-    #[arg(
-        long,
-        value_name = "COMMAND",
-        env = "ALIGN_WORKER_WRAPPER",
-        hide = true
-    )]
-    wrap_workers: Option<String>,
-    #[command(flatten)]
-    store: StoreArgs,
 }
 
 pub(crate) fn run(args: &RunArgs) -> Exit {
     let begun = Instant::now();
-    let planned = match host::plan_on(&args.program, args.machine.machine()) {
+    let planned = match host::plan_on(&args.program, args.drive.machine.machine()) {
         Ok(planned) => planned,
         Err(exit) => return exit,
     };
@@ -91,14 +61,7 @@ pub(crate) fn run(args: &RunArgs) -> Exit {
         Err(exit) => return exit,
     };
     let claims = report::claims(&planned.plan, &ended.statuses);
-    let page = args
-        .report
-        .clone()
-        .unwrap_or_else(|| args.store.store.join("report.html"));
-    let around = Around {
-        device: args.machine.machine().chosen().to_string(),
-        store: &args.store.store,
-    };
+    let (page, around) = (args.drive.page(), args.drive.around());
     let written = write_page(
         &page,
         &around,
@@ -108,7 +71,7 @@ pub(crate) fn run(args: &RunArgs) -> Exit {
         &claims,
         begun.elapsed().as_secs_f64(),
     );
-    if !args.json {
+    if !args.drive.json {
         show(&planned.plan, &ended, &claims);
         if written {
             outln(&format!("report: {}", page.display()));
@@ -129,24 +92,13 @@ fn drive(args: &RunArgs, planned: &Planned) -> Result<Ended, Exit> {
             "this `align` was built without the feature `exec`: it checks and plans, and cannot train",
         ));
     };
-    let store = Store::open(&args.store.store).map_err(|e| host::refuse_store(&e))?;
+    let store = Store::open(&args.drive.store.store).map_err(|e| host::refuse_store(&e))?;
     let options = |interrupt| options(args, interrupt).map_err(|e| refuse(&e));
     let jobs = options(Interrupt::default())?.jobs;
-    host::foresee(planned, &store, args.machine.budget, jobs)?;
+    host::foresee(planned, &store, args.drive.machine.budget, jobs)?;
     let interrupt =
         Interrupt::listen().map_err(|e| refuse(&format!("signals cannot be watched: {e}")))?;
-    let over = Arc::new(AtomicBool::new(false));
-    if let Some(seconds) = args.machine.budget {
-        let (timer, over) = (interrupt.clone(), Arc::clone(&over));
-        std::thread::spawn(move || {
-            // A time beyond what a clock counts is no limit.
-            if let Ok(pause) = Duration::try_from_secs_f64(seconds) {
-                std::thread::sleep(pause);
-                over.store(true, Ordering::Relaxed);
-                timer.raise();
-            }
-        });
-    }
+    let over = args.drive.limit(&interrupt);
     let options = options(interrupt)?;
     let mut progress = Progress::new(plan.lanes.len() > 1, plan.nodes.iter().map(|n| &n.id));
     let mut reused = BTreeSet::new();
@@ -158,7 +110,7 @@ fn drive(args: &RunArgs, planned: &Planned) -> Result<Ended, Exit> {
         {
             reused.insert(status.id.clone());
         }
-        if args.json {
+        if args.drive.json {
             outln(&serde_json::to_string(&event).unwrap_or_default());
         } else {
             progress.on(&event);
@@ -186,28 +138,12 @@ fn drive(args: &RunArgs, planned: &Planned) -> Result<Ended, Exit> {
 }
 
 fn options(args: &RunArgs, interrupt: Interrupt) -> Result<RunOptions, String> {
-    let mut options = RunOptions {
+    Ok(RunOptions {
         only: args.only.clone(),
         until: args.until.clone(),
         force: args.force.clone(),
-        keep_going: args.keep_going,
-        fail_fast: args.fail_fast,
-        interrupt,
-        numeric: host::NUMERIC.to_owned(),
-        device: args.machine.machine().chosen().to_string(),
-        ..RunOptions::default()
-    };
-    if let Some(jobs) = args.jobs {
-        options.jobs = jobs as usize;
-    }
-    if let Some(words) = &args.wrap_workers {
-        let words = words.split_whitespace().map(OsString::from);
-        options.worker.splice(0..0, words);
-    }
-    if let Some(spec) = &args.inject {
-        options.faults = align_runtime::inject::parse(spec)?;
-    }
-    Ok(options)
+        ..args.drive.options(interrupt)?
+    })
 }
 
 fn verdict(args: &RunArgs, ended: &Ended, claims: &[report::Claim]) -> Exit {
@@ -221,7 +157,7 @@ fn verdict(args: &RunArgs, ended: &Ended, claims: &[report::Claim]) -> Exit {
         fail(why, None);
     }
     if ended.interrupted {
-        let why = match args.machine.budget {
+        let why = match args.drive.machine.budget {
             Some(seconds) if ended.timed_out => {
                 let limit = Quantity::new(seconds, Dim::Time);
                 format!("the budget of {limit} is used up")

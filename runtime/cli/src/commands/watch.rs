@@ -3,18 +3,19 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io::{BufRead, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use align_plan::{NodeId, Plan};
 use align_runtime::report::format::duration as told;
-use align_runtime::{Interrupt, Loss, Orders, Outcome, RunOptions, Store, report};
+use align_runtime::{Interrupt, Loss, Orders, Outcome, Store, report};
 use align_runtime_api::{NodeState, RunEvent};
 use clap::Args;
 
-use super::ended::{Around, Ended, show, write_page};
-use super::{Exit, MachineArgs, ProgramArgs, StoreArgs, duration};
+use super::drive::DriveArgs;
+use super::ended::{Ended, show, write_page};
+use super::{Exit, ProgramArgs, duration};
 use crate::eyes::Eyes;
 use crate::host;
 use crate::ui::live::label;
@@ -33,26 +34,13 @@ Examples:
   align watch study.align --poll                on file systems that tell no changes
   align watch study.align --json | jq -c 'select(.event == \"edited\")'";
 
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag of the command line"
-)]
 #[derive(Args, Debug)]
 #[command(after_help = AFTER)]
 pub(crate) struct WatchArgs {
     #[command(flatten)]
     program: ProgramArgs,
-    /// Nodes that run at the same time (default: as many as the cores allow).
-    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
-    jobs: Option<u32>,
     #[command(flatten)]
-    machine: MachineArgs,
-    /// When a node fails, go on with all that does not need it, whatever the file says.
-    #[arg(long, conflicts_with = "fail_fast")]
-    keep_going: bool,
-    /// Stop everything when a node fails.
-    #[arg(long)]
-    fail_fast: bool,
+    drive: DriveArgs,
     /// Look at the files every so often instead of waiting for the system to tell.
     #[arg(long, value_name = "TIME", num_args = 0..=1, default_missing_value = "250 ms", value_parser = duration)]
     poll: Option<f64>,
@@ -62,17 +50,6 @@ pub(crate) struct WatchArgs {
     /// Work longer than this is stopped only when you say so: on a terminal you are asked, otherwise the edit waits for its end.
     #[arg(long, value_name = "TIME", default_value = "2 min", value_parser = duration)]
     keep_over: f64,
-    /// Write events as JSON lines to standard output, in place of the table.
-    #[arg(long)]
-    json: bool,
-    /// Where the page goes (default: `report.html` in the store).
-    #[arg(long, value_name = "FILE")]
-    report: Option<PathBuf>,
-    /// Make faults happen, for tests; as for `run`.
-    #[arg(long, value_name = "SPEC", env = "ALIGN_INJECT")]
-    inject: Option<String>,
-    #[command(flatten)]
-    store: StoreArgs,
 }
 
 /// Where events go.
@@ -198,12 +175,7 @@ impl Orders for Desk<'_> {
             timed_out: false,
         };
         let claims = report::claims(plan, &ended.statuses);
-        let page = self.args.report.clone();
-        let page = page.unwrap_or_else(|| self.args.store.store.join("report.html"));
-        let around = Around {
-            device: self.args.machine.machine().chosen().to_string(),
-            store: &self.args.store.store,
-        };
+        let (page, around) = (self.args.drive.page(), self.args.drive.around());
         let program = self.program.as_deref();
         let written = write_page(
             &page,
@@ -214,7 +186,7 @@ impl Orders for Desk<'_> {
             &claims,
             outcome.seconds,
         );
-        if self.args.json {
+        if self.args.drive.json {
             return;
         }
         show(plan, &ended, &claims);
@@ -231,7 +203,7 @@ impl Orders for Desk<'_> {
 
 /// Reads the program as it stands; says what is wrong with it.
 fn look(args: &WatchArgs, eyes: &Eyes, screen: &mut Screen) -> Option<host::Planned> {
-    let sight = host::sight(&args.program, args.machine.machine());
+    let sight = host::sight(&args.program, args.drive.machine.machine());
     eyes.follow(sight.prints);
     if sight.planned.is_none() {
         screen.on(&RunEvent::Refused {
@@ -262,7 +234,7 @@ pub(crate) fn run(args: &WatchArgs) -> Exit {
             "this `align` was built without the feature `exec`: it checks and plans, and cannot train",
         );
     };
-    let store = match Store::open(&args.store.store) {
+    let store = match Store::open(&args.drive.store.store) {
         Ok(store) => store,
         Err(e) => return host::refuse_store(&e),
     };
@@ -270,7 +242,7 @@ pub(crate) fn run(args: &WatchArgs) -> Exit {
         Ok(interrupt) => interrupt,
         Err(e) => return refuse(&format!("signals cannot be watched: {e}")),
     };
-    let options = match options(args, interrupt.clone()) {
+    let options = match args.drive.options(interrupt.clone()) {
         Ok(options) => options,
         Err(why) => return refuse(&why),
     };
@@ -279,7 +251,7 @@ pub(crate) fn run(args: &WatchArgs) -> Exit {
         .map(|s| Duration::from_secs_f64(s.clamp(0.01, 3600.0)));
     let (eyes, why) = Eyes::open(poll);
     let screen = RefCell::new(Screen {
-        json: args.json,
+        json: args.drive.json,
         progress: Progress::new(false, std::iter::empty()),
     });
     if let Some(text) = why {
@@ -299,6 +271,8 @@ pub(crate) fn run(args: &WatchArgs) -> Exit {
     let Some(planned) = first else {
         return Exit::Diagnostics;
     };
+    // The time begins with the work.
+    args.drive.limit(&interrupt);
     let mut plan = planned.plan;
     screen.borrow_mut().begin(&plan);
     let reused = RefCell::new(BTreeSet::new());
@@ -336,22 +310,4 @@ pub(crate) fn run(args: &WatchArgs) -> Exit {
         Err(align_runtime::RunError::Store(e)) => host::refuse_store(&e),
         Err(e) => refuse(&e.to_string()),
     }
-}
-
-fn options(args: &WatchArgs, interrupt: Interrupt) -> Result<RunOptions, String> {
-    let mut options = RunOptions {
-        keep_going: args.keep_going,
-        fail_fast: args.fail_fast,
-        interrupt,
-        numeric: host::NUMERIC.to_owned(),
-        device: args.machine.machine().chosen().to_string(),
-        ..RunOptions::default()
-    };
-    if let Some(jobs) = args.jobs {
-        options.jobs = jobs as usize;
-    }
-    if let Some(spec) = &args.inject {
-        options.faults = align_runtime::inject::parse(spec)?;
-    }
-    Ok(options)
 }
