@@ -8,7 +8,7 @@ mod session;
 
 use std::path::{Path, PathBuf};
 
-use align_tests::root;
+use align_tests::{copy, root};
 use libtest_mimic::{Arguments, Failed, Trial};
 use session::Session;
 
@@ -57,21 +57,6 @@ fn replay(path: &Path) -> Result<(), String> {
     copy(&root().join("tests/cli/files"), folder.path()).map_err(|e| e.to_string())?;
     let actual = session.replay(folder.path());
     align_tests::pinned::pinned(path, &actual)
-}
-
-/// Copies a folder with everything below it.
-fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(to)?;
-    for entry in std::fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &target)?;
-        } else {
-            std::fs::copy(entry.path(), target)?;
-        }
-    }
-    Ok(())
 }
 
 /// The harness itself: a transcript with another version and another exit code does not come out again.

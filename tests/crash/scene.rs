@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use align_tests::binary::{self, align, code};
-use align_tests::root;
+use align_tests::{copy, root};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -78,21 +78,6 @@ impl Ran {
 
 fn program() -> PathBuf {
     root().join("tests/crash/small.align")
-}
-
-/// Copies a folder with everything below it.
-pub fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(to)?;
-    for entry in std::fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &target)?;
-        } else {
-            std::fs::copy(entry.path(), target)?;
-        }
-    }
-    Ok(())
 }
 
 impl Scene {

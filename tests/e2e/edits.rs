@@ -2,10 +2,10 @@
 //! copy of it, `plan` says what would happen, and `run` does exactly that, counted in training steps.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::OnceLock;
 
 use align_tests::binary::align;
+use align_tests::copy;
 use serde_json::Value;
 
 use crate::scene::{Scene, of_kind};
@@ -22,24 +22,11 @@ fn ran() -> &'static Scene {
     })
 }
 
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("a folder");
-    for entry in std::fs::read_dir(from).expect("a folder is read") {
-        let entry = entry.expect("an entry");
-        let target = to.join(entry.file_name());
-        if entry.file_type().expect("a kind").is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).expect("a file is copied");
-        }
-    }
-}
-
 /// The study with its store, and another text.
 fn edited(text: &str) -> Scene {
     assert_ne!(text, STUDY, "the edit changed nothing");
     let scene = Scene::of(text);
-    copy(&ran().path().join(".align"), &scene.path().join(".align"));
+    copy(&ran().path().join(".align"), &scene.path().join(".align")).expect("the store is copied");
     scene
 }
 

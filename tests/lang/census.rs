@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use align_compiler::language::EVENTS;
 use align_grammar::ast::{
     Arg, Block, Expr, ExprKind, File, Formal, Item, ItemKind, Stmt, StmtKind, UnaryOp,
 };
@@ -11,18 +12,6 @@ use align_schema::{BlockKind, Builtin, Dim, UNITS};
 use align_stdlib::{block, builtins};
 use align_tests::text_files;
 use libtest_mimic::Trial;
-
-/// The words of failure arms.
-const EVENTS: &[&str] = &[
-    "nan",
-    "oom",
-    "crash",
-    "timeout",
-    "data",
-    "regression",
-    "else",
-    "failure",
-];
 
 /// The operators, as the tree names them.
 const OPERATORS: &[&str] = &[
@@ -75,7 +64,11 @@ pub fn trials() -> Vec<Trial> {
         trial("fields", fields, |u| &u.fields),
         trial("library", || builtins().map(named).collect(), |u| &u.calls),
         trial("arguments", arguments, |u| &u.arguments),
-        trial("events", || owned(EVENTS), |u| &u.events),
+        trial(
+            "events",
+            || owned(&[EVENTS, &["failure"]].concat()),
+            |u| &u.events,
+        ),
         trial("operators", || owned(OPERATORS), |u| &u.operators),
         trial(
             "units",

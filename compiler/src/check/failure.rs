@@ -9,7 +9,8 @@ use super::{Checker, Edges, Spot};
 use crate::diag::Diagnostic;
 use crate::hir::{At, Kind};
 
-const EVENTS: &[&str] = &[
+/// The words of failure arms; `else` stands for all others.
+pub const EVENTS: &[&str] = &[
     "nan",
     "oom",
     "crash",

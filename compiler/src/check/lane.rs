@@ -45,7 +45,7 @@ impl Checker<'_> {
                     if let Some(target) = target
                         && let Kind::Pipeline(p) = &program.def(target).kind
                     {
-                        self.sweep_lanes(*id, def, block, target, p, &mut out);
+                        self.sweep_lanes(def, block, target, p, &mut out);
                     } else {
                         self.sweep_alone(def, block);
                     }

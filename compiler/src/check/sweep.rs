@@ -102,7 +102,6 @@ impl Checker<'_> {
 
     pub(super) fn sweep_lanes(
         &mut self,
-        id: DefId,
         def: &Def,
         block: &Block,
         target: DefId,
@@ -110,7 +109,6 @@ impl Checker<'_> {
         out: &mut Vec<(Lane, Vec<Draft>)>,
     ) {
         let program = self.program;
-        let _ = id;
         let owner = format!("sweep `{}`", def.name.text);
         self.sweep_fields(def, block);
         let axes = self.axes(def, block, pipeline);

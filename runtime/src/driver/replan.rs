@@ -4,13 +4,13 @@
 
 use std::io::Write;
 
-use align_plan::{Node, NodeId, NodeKind, Plan};
+use align_plan::{Key, Node, NodeId, NodeKind, Plan};
 use align_runtime_api::RunEvent;
 use rustix::process::Signal;
 
 use super::watch::{Running, signal};
 use super::{Driver, RunError, TICK};
-use crate::board::{Board, Look, Work};
+use crate::board::{Board, Look};
 use crate::extent::{self, difference};
 use crate::words::label;
 
@@ -35,14 +35,18 @@ pub trait Orders {
 
 /// A plan that waits.
 #[derive(Default)]
-pub(super) struct Wish(Option<Plan>);
+pub(super) struct Wish {
+    plan: Option<Plan>,
+    /// The workers that were held against it, each with whether it would stop.  Empty: none yet.
+    doomed: Vec<(Key, bool)>,
+}
 
 /// What becomes of a worker under another plan.
 enum Fate {
     /// It is on the right thing.
     Stays(usize),
     /// The same key, with another extent or policy.
-    Changes(usize, Box<Work>),
+    Changes(usize, String),
     /// Nothing wants it any more, and why.
     Stops(String),
 }
@@ -52,21 +56,30 @@ impl Driver<'_> {
     pub(super) fn wanted_plan(&self, wish: &mut Wish, orders: &mut dyn Orders) -> Option<Plan> {
         // A worker that ends is heard of at the next look.
         if let Some(newer) = orders.plan(TICK) {
-            wish.0 = (newer != *self.plan).then_some(newer);
+            wish.plan = (newer != *self.plan).then_some(newer);
+            wish.doomed.clear();
         }
-        let plan = wish.0.as_ref()?;
-        let losses = self.losses(plan);
+        let plan = wish.plan.as_ref()?;
+        // The store is asked again only when others are at work, not at every look.
+        let keys = self.running.iter().map(|r| &r.key);
+        if !keys.eq(wish.doomed.iter().map(|(key, _)| key)) {
+            let fates = fates(self.board_of(plan), &self.running);
+            let all = self.running.iter().zip(&fates);
+            wish.doomed = all
+                .map(|(r, fate)| (r.key.clone(), matches!(fate, Fate::Stops(_))))
+                .collect();
+        }
+        let losses = self.losses(&wish.doomed);
         if losses.is_empty() || orders.may_stop(&losses) {
-            return wish.0.take();
+            return wish.plan.take();
         }
         None
     }
 
-    fn losses(&self, plan: &Plan) -> Vec<Loss> {
-        let fates = fates(self.board_of(plan), &self.running);
-        let stopped = self.running.iter().zip(&fates);
-        stopped
-            .filter(|(r, fate)| matches!(fate, Fate::Stops(_)) && !r.asked)
+    /// `doomed` is in the order of the workers.
+    fn losses(&self, doomed: &[(Key, bool)]) -> Vec<Loss> {
+        let all = self.running.iter().zip(doomed);
+        all.filter(|(r, (_, stops))| *stops && !r.asked)
             .map(|(r, _)| Loss {
                 id: r.planned.id.clone(),
                 seconds: r.spent + r.since.elapsed().as_secs_f64(),
@@ -93,18 +106,14 @@ impl Driver<'_> {
         let fates = fates(self.board_of(self.plan), &workers);
         for (mut r, fate) in workers.into_iter().zip(fates) {
             match fate {
-                // It ends already, and the same key may start anew once it has.
-                Fate::Stays(i) | Fate::Changes(i, _) if r.asked => {
+                Fate::Changes(i, extent) if !r.asked => {
                     r.node = i;
+                    self.change(&mut r, extent)?;
                     self.running.push(r);
                 }
-                Fate::Stays(i) => {
+                // One that ends already starts anew once it has.
+                Fate::Stays(i) | Fate::Changes(i, _) => {
                     r.node = i;
-                    self.running.push(r);
-                }
-                Fate::Changes(i, work) => {
-                    r.node = i;
-                    self.change(&mut r, *work)?;
                     self.running.push(r);
                 }
                 Fate::Stops(why) => {
@@ -124,7 +133,7 @@ impl Driver<'_> {
     }
 
     /// Another extent or policy for a worker: at its next step, or, where the work has no steps, from a new start.
-    fn change(&mut self, r: &mut Running, work: Work) -> Result<(), RunError> {
+    fn change(&mut self, r: &mut Running, extent: String) -> Result<(), RunError> {
         let Some(node) = self.plan.nodes.get(r.node).cloned() else {
             return Ok(());
         };
@@ -134,7 +143,7 @@ impl Driver<'_> {
         let assignment = folder.assignment(r.attempt)?;
         if let Some(mut assignment) = assignment.filter(|a| live && a.again.is_none()) {
             assignment.job = self.job(&node, &r.work, &assignment.turns);
-            assignment.extent.clone_from(&work.extent);
+            assignment.extent.clone_from(&extent);
             assignment.pins = self.pins(&node);
             folder.reassign(r.attempt, &assignment)?;
             // A worker that has just ended reads no more; its end is seen at the next look.
@@ -145,7 +154,7 @@ impl Driver<'_> {
                 r.node,
                 format!("{} goes on with another {text}", label(&node)),
             );
-            r.work.extent = work.extent;
+            r.work.extent = extent;
         } else {
             self.decision(
                 r.node,
@@ -181,15 +190,7 @@ fn fates(mut board: Board<'_>, workers: &[Running]) -> Vec<Fate> {
                     *fate = Some(if unchanged {
                         Fate::Stays(i)
                     } else {
-                        let work = Work {
-                            key: work.key.clone(),
-                            parts: work.parts.clone(),
-                            inputs: work.inputs.clone(),
-                            extent: work.extent.clone(),
-                            how: crate::board::How::Fresh,
-                            gave_up: None,
-                        };
-                        Fate::Changes(i, Box::new(work))
+                        Fate::Changes(i, work.extent.clone())
                     });
                 }
                 let old = workers.iter().find(|r| r.planned.id == node.id);

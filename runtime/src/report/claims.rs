@@ -405,22 +405,10 @@ fn together(a: &Lane, b: &Lane) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::samples::{plan, statuses};
+    use crate::report::samples::{call, name, plan, statuses};
     use align_plan::{Expect, Place, Report};
     use align_schema::{Dim, Quantity};
 
-    fn call(name: &str, args: &[(&str, Value)]) -> Value {
-        Value::from(Call {
-            name: name.into(),
-            args: args
-                .iter()
-                .map(|(k, v)| ((*k).to_owned(), v.clone()))
-                .collect(),
-        })
-    }
-    fn name(n: &str) -> Value {
-        Value::Name(n.into())
-    }
     fn verdict(left: Value, op: Cmp, right: Value) -> Claim {
         let mut plan = plan();
         plan.reports = vec![Report {

@@ -145,3 +145,17 @@ pub(super) fn statuses() -> Vec<NodeStatus> {
     controller.history.clear();
     vec![data, pretrain, rl, unneeded, aligned, controller]
 }
+
+/// A call with these arguments.
+pub fn call(name: &str, args: &[(&str, Value)]) -> Value {
+    let args = args.iter().map(|(k, v)| ((*k).to_owned(), v.clone()));
+    Value::from(Call {
+        name: name.into(),
+        args: args.collect(),
+    })
+}
+
+/// A bare word.
+pub fn name(n: &str) -> Value {
+    Value::Name(n.into())
+}

@@ -149,21 +149,8 @@ fn keys(value: &Value) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::samples::{plan, statuses};
+    use crate::report::samples::{call, name, plan, statuses};
     use align_plan::Report;
-
-    fn call(name: &str, args: &[(&str, Value)]) -> Value {
-        Value::from(Call {
-            name: name.into(),
-            args: args
-                .iter()
-                .map(|(k, v)| ((*k).to_owned(), v.clone()))
-                .collect(),
-        })
-    }
-    fn name(n: &str) -> Value {
-        Value::Name(n.into())
-    }
 
     #[test]
     fn the_table_has_a_row_for_each_scored_stage() {
