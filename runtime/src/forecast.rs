@@ -4,7 +4,7 @@ use align_plan::{Key, Node, NodeKind, Part, Plan};
 use align_runtime_api::{Library, PlanAction, PlanEntry};
 use serde::Serialize;
 
-use crate::board::{Board, How, Look, Work};
+use crate::board::{Board, How, Look, Settled, Work};
 use crate::extent::difference;
 use crate::store::{Store, StoreError};
 use crate::words::label;
@@ -29,6 +29,8 @@ pub struct Outlook {
     pub entries: Vec<PlanEntry>,
     /// Why nodes run again that nobody edited.
     pub risen: Vec<Risen>,
+    /// What has come to its end already, by the node's index.
+    pub(crate) settled: Vec<Option<Settled>>,
 }
 
 /// Why a node runs that the store has never seen.
@@ -52,9 +54,7 @@ pub fn outlook(
     numeric: &str,
 ) -> Result<Outlook, StoreError> {
     let mut risen = Vec::new();
-    let mut board = Board::new(plan, store, library, numeric);
-    // A plan of thousands of nodes asks once, not for each of them.
-    board.empty = store.is_empty();
+    let mut board = Board::for_one_reading(plan, store, library, numeric);
     let mut out: Vec<PlanEntry> = Vec::with_capacity(plan.nodes.len());
     for (i, node) in plan.nodes.iter().enumerate() {
         let (action, reason, key) = match board.look(i, false) {
@@ -100,6 +100,7 @@ pub fn outlook(
     Ok(Outlook {
         entries: out,
         risen,
+        settled: board.settled,
     })
 }
 

@@ -22,7 +22,7 @@ mod timing;
 mod words;
 mod worker;
 
-pub use driver::{Interrupt, Loss, Orders, Outcome, RunError, RunOptions, run, watch};
+pub use driver::{Interrupt, Loss, Orders, Outcome, RunError, RunOptions, run, run_agreed, watch};
 pub use forecast::{Outlook, PartChange, Risen, forecast, outlook, why};
 pub use saved::{Predicted, Saved};
 pub use status::status;

@@ -16,7 +16,7 @@ pub fn status(
     library: &dyn Library,
     numeric: &str,
 ) -> Result<Vec<NodeStatus>, StoreError> {
-    let mut board = Board::new(plan, store, library, numeric);
+    let mut board = Board::for_one_reading(plan, store, library, numeric);
     let mut out = Vec::with_capacity(plan.nodes.len());
     for (i, node) in plan.nodes.iter().enumerate() {
         match board.look(i, false) {

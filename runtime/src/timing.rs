@@ -7,7 +7,8 @@ use align_runtime_api::{PlanAction, PlanEntry};
 use align_schema::Dim;
 
 use crate::board::took;
-use crate::record::{Entry, Pos};
+use crate::forecast::Outlook;
+use crate::record::{Done, Entry, Pos};
 use crate::store::{NodeFolder, Store};
 
 /// How long a run would take.
@@ -33,8 +34,13 @@ struct Pace {
 }
 
 /// The time of a run with so many workers.
-pub fn timing(plan: &Plan, store: &Store, entries: &[PlanEntry], jobs: usize) -> Timing {
+pub fn timing(plan: &Plan, store: &Store, outlook: &Outlook, jobs: usize) -> Timing {
     let mut out = Timing::default();
+    let entries = &outlook.entries;
+    if entries.iter().all(|e| e.action == PlanAction::Reuse) {
+        out.nodes = vec![None; entries.len()];
+        return out;
+    }
     // Lanes of one pipeline are alike: a node that never ran is as fast as its like in another lane.
     let mut alike: HashMap<(&str, u32), Pace> = HashMap::new();
     let empty = store.is_empty();
@@ -42,11 +48,11 @@ pub fn timing(plan: &Plan, store: &Store, entries: &[PlanEntry], jobs: usize) ->
         .nodes
         .iter()
         .zip(entries)
-        .map(|(node, entry)| {
-            if empty {
-                return None;
-            }
-            pace(plan, store, node, entry)
+        .zip(&outlook.settled)
+        .map(|((node, entry), settled)| match settled {
+            _ if empty => None,
+            Some(settled) => settled.done.as_ref().and_then(of_done),
+            None => pace(plan, store, node, entry),
         })
         .collect();
     for (node, pace) in plan.nodes.iter().zip(&paces) {
@@ -101,12 +107,16 @@ fn pace(plan: &Plan, store: &Store, node: &Node, entry: &PlanEntry) -> Option<Pa
     now.or_else(before)
 }
 
+fn of_done(done: &Done) -> Option<Pace> {
+    (done.seconds > 0.0).then_some(Pace {
+        whole: done.seconds,
+        at: done.at,
+    })
+}
+
 fn of_folder(folder: &NodeFolder) -> Option<Pace> {
-    if let Some(done) = folder.all_done().into_iter().find(|d| d.seconds > 0.0) {
-        return Some(Pace {
-            whole: done.seconds,
-            at: done.at,
-        });
+    if let Some(pace) = folder.all_done().iter().find_map(of_done) {
+        return Some(pace);
     }
     let mut best: Option<Pace> = None;
     for n in folder.attempts() {

@@ -245,12 +245,11 @@ fn saved_plan(path: &str) -> Result<Planned, Exit> {
 pub(crate) fn foresee(
     planned: &Planned,
     store: &Store,
+    outlook: &Outlook,
     budget: Option<f64>,
     jobs: usize,
-) -> Result<(Outlook, Timing), Exit> {
+) -> Result<Timing, Exit> {
     let plan = &planned.plan;
-    let outlook =
-        align_runtime::outlook(plan, store, library(), NUMERIC).map_err(|e| refuse_store(&e))?;
     if let Some(saved) = &planned.saved {
         let text = |path: &str| Disk.read(path).ok();
         let changes = saved.changes(&outlook.entries, text, store, library());
@@ -259,21 +258,38 @@ pub(crate) fn foresee(
             return Err(Exit::Diagnostics);
         }
     }
-    for sweep in plan.sweeps.iter().filter(|s| s.prune.is_some()) {
-        errln(&format!(
-            "note: `prune` of `{}` is checked only: this version trains every lane to its end",
-            sweep.name
-        ));
+    let timing = align_runtime::timing(plan, store, outlook, jobs);
+    for text in remarks(plan, outlook, &timing, budget) {
+        errln(&text);
     }
-    let timing = align_runtime::timing(plan, store, &outlook.entries, jobs);
+    Ok(timing)
+}
+
+/// What is worth saying before a run does this, a piece of text each.
+pub(crate) fn remarks(
+    plan: &Plan,
+    outlook: &Outlook,
+    timing: &Timing,
+    budget: Option<f64>,
+) -> Vec<String> {
+    let pruned = plan.sweeps.iter().filter(|s| s.prune.is_some());
+    let mut out: Vec<String> = pruned
+        .map(|sweep| {
+            format!(
+                "note: `prune` of `{}` is checked only: this version trains every lane to its end",
+                sweep.name
+            )
+        })
+        .collect();
     let mut found: Vec<Diagnostic> = outlook.risen.iter().map(risen).collect();
     if let Some(limit) = budget.filter(|limit| timing.seconds > *limit) {
-        found.push(too_long(&timing, limit));
+        found.push(too_long(timing, limit));
     }
     if !found.is_empty() {
-        show(&Sources::default(), &found);
+        let text = crate::commands::shown::for_people(&Sources::default(), &found, &Look::err());
+        out.push(text.trim_end().to_owned());
     }
-    Ok((outlook, timing))
+    out
 }
 
 /// No place in a file.

@@ -17,6 +17,7 @@ use align_plan::{FailScope, Key, Lane, NodeId, NodeKind, Plan, VERSION};
 use align_runtime_api::{Library, NodeState, RunEvent};
 
 use crate::board::{Board, How, Look, Settled, Start, Work};
+use crate::forecast::{Outlook, outlook};
 use crate::inject::Fault;
 use crate::store::{Store, StoreError};
 use crate::words::label;
@@ -45,6 +46,8 @@ struct Driver<'a> {
     library: &'a dyn Library,
     options: &'a RunOptions,
     board: Board<'a>,
+    /// What had come to its end before this plan began, as far as it was not asked for yet.
+    foreseen: Vec<Option<Settled>>,
     on_event: &'a mut dyn FnMut(RunEvent),
     faults: Vec<Fault>,
     wanted: Vec<bool>,
@@ -81,8 +84,36 @@ pub fn run(
     options: &RunOptions,
     on_event: &mut dyn FnMut(RunEvent),
 ) -> Result<Outcome, RunError> {
+    let agreed = run_agreed(plan, store, library, options, &mut |_| true, on_event)?;
+    Ok(agreed.unwrap_or_else(|| untouched(plan, Instant::now())))
+}
+
+/// [`run`], after `agree` has seen what it would do; none when it does not agree.  No other run changes the store in between.
+pub fn run_agreed(
+    plan: &Plan,
+    store: &Store,
+    library: &dyn Library,
+    options: &RunOptions,
+    agree: &mut dyn FnMut(&Outlook) -> bool,
+    on_event: &mut dyn FnMut(RunEvent),
+) -> Result<Option<Outcome>, RunError> {
     let mut plan = plan.clone();
-    follow(&mut plan, store, library, options, None, on_event)
+    follow(
+        &mut plan,
+        store,
+        library,
+        options,
+        Hand::Once(agree),
+        on_event,
+    )
+}
+
+/// Whoever asked for a run.
+enum Hand<'a> {
+    /// For this plan, if it agrees to what the run would do.
+    Once(&'a mut dyn FnMut(&Outlook) -> bool),
+    /// For one plan after another.
+    Watches(&'a mut dyn Orders),
 }
 
 /// Runs a plan, and every plan that `orders` brings in its place while it runs or after it, until it is interrupted.  `plan` is the last one
@@ -95,7 +126,15 @@ pub fn watch(
     orders: &mut dyn Orders,
     on_event: &mut dyn FnMut(RunEvent),
 ) -> Result<Outcome, RunError> {
-    follow(plan, store, library, options, Some(orders), on_event)
+    let outcome = follow(
+        plan,
+        store,
+        library,
+        options,
+        Hand::Watches(orders),
+        on_event,
+    )?;
+    Ok(outcome.unwrap_or_else(|| untouched(plan, Instant::now())))
 }
 
 fn follow(
@@ -103,9 +142,9 @@ fn follow(
     store: &Store,
     library: &dyn Library,
     options: &RunOptions,
-    mut orders: Option<&mut (dyn Orders + '_)>,
+    mut hand: Hand<'_>,
     on_event: &mut dyn FnMut(RunEvent),
-) -> Result<Outcome, RunError> {
+) -> Result<Option<Outcome>, RunError> {
     let begun = Instant::now();
     if plan.version != VERSION {
         return Err(RunError::Version {
@@ -120,17 +159,31 @@ fn follow(
     };
     let edition = format!("edition {}, library {}", plan.edition, library.edition());
     let Some(_lock) = lock(store, &edition, options, on_event)? else {
-        return Ok(untouched(plan, begun));
+        return Ok(Some(untouched(plan, begun)));
     };
     let mut options = options.clone();
     let (mut at_work, mut started) = (Vec::new(), 0);
     loop {
+        let mut outlook = outlook(plan, store, library, &options.numeric)?;
+        match &mut hand {
+            Hand::Once(agree) => {
+                if !agree(&outlook) {
+                    return Ok(None);
+                }
+            }
+            Hand::Watches(orders) => orders.foreseen(plan, &outlook),
+        }
+        if !options.force.is_empty() {
+            // What follows a forced node may find other inputs.
+            outlook.settled.clear();
+        }
         let mut driver = Driver {
             plan,
             store,
             library,
             options: &options,
             board: Board::new(plan, store, library, &options.numeric),
+            foreseen: outlook.settled,
             on_event: &mut *on_event,
             faults: faults.clone(),
             wanted: wanted(plan, &options)?,
@@ -152,12 +205,12 @@ fn follow(
             changed: true,
         };
         driver.take_over(std::mem::take(&mut at_work))?;
-        let next = match &mut orders {
-            Some(orders) => driver.work(Some(&mut **orders))?,
-            None => driver.work(None)?,
+        let next = match &mut hand {
+            Hand::Watches(orders) => driver.work(Some(&mut **orders))?,
+            Hand::Once(_) => driver.work(None)?,
         };
         let Some(next) = next else {
-            return Ok(driver.outcome());
+            return Ok(Some(driver.outcome()));
         };
         started = driver.started;
         at_work = driver.hand_over();
@@ -317,7 +370,12 @@ impl Driver<'_> {
             if self.board.settled.get(i).is_none_or(Option::is_some) || self.is_busy(i) {
                 continue;
             }
-            match self.board.look(i, self.forced.contains(&i)) {
+            let known = self.foreseen.get_mut(i).and_then(Option::take);
+            let look = match known {
+                Some(settled) => Look::Settled(Box::new(settled)),
+                None => self.board.look(i, self.forced.contains(&i)),
+            };
+            match look {
                 Look::Wait(_) => {}
                 Look::Settled(settled) => self.settle(i, *settled),
                 Look::Work(work) => {

@@ -12,6 +12,7 @@ use super::watch::{Running, signal};
 use super::{Driver, RunError, TICK};
 use crate::board::{Board, Look};
 use crate::extent::{self, difference};
+use crate::forecast::Outlook;
 use crate::words::label;
 
 /// Work that a new plan would put aside.
@@ -27,6 +28,8 @@ pub struct Loss {
 pub trait Orders {
     /// The newest plan, if there is one; waits for it at most so long.
     fn plan(&mut self, pause: std::time::Duration) -> Option<Plan>;
+    /// What this plan would do, before it begins.
+    fn foreseen(&mut self, plan: &Plan, outlook: &Outlook);
     /// Whether this work may be put aside for the plan that came last.  Asked again until it may, or until the work has ended by itself.
     fn may_stop(&mut self, losses: &[Loss]) -> bool;
     /// Nothing is left to do for now.

@@ -1,6 +1,6 @@
 //! Files by content: written once, whole and durable, and checked when they are read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -112,6 +112,19 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// The names of all blobs, unless there are more than `most`: for asking after many of them at once.
+    pub(crate) fn blobs(&self, most: usize) -> Option<HashSet<String>> {
+        let entries = fs::read_dir(self.root().join("blobs")).ok()?;
+        let mut out = HashSet::new();
+        for entry in entries.flatten() {
+            if out.len() == most {
+                return None;
+            }
+            out.insert(entry.file_name().into_string().unwrap_or_default());
+        }
+        Some(out)
     }
 
     /// Whether all files are there (their content is checked when they are used).

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::journal::{self, Journal};
-use super::{Store, StoreError};
+use super::{Store, StoreError, read_record};
 use crate::disk;
 use crate::record::{Assignment, Done, Entry, Logged};
 
@@ -60,7 +60,7 @@ pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, S
         path: path.to_path_buf(),
         what,
     };
-    match fs::read(path) {
+    match read_record(path) {
         Ok(bytes) => {
             let record = unsealed(&bytes).map_err(|why| damaged(why.to_owned()))?;
             serde_json::from_slice(record)

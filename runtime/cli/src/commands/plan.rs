@@ -56,7 +56,9 @@ pub(crate) fn run(args: &PlanArgs) -> Exit {
     };
     let plan = &planned.plan;
     let asked = host::with_store(&args.store.store, |store, library| {
-        let foreseen = host::foresee(&planned, store, args.machine.budget, jobs);
+        let outlook = align_runtime::outlook(plan, store, library, host::NUMERIC)?;
+        let foreseen = host::foresee(&planned, store, &outlook, args.machine.budget, jobs)
+            .map(|timing| (outlook, timing));
         let wanted = foreseen.as_ref().ok().filter(|_| args.output.is_some());
         let saved = wanted.map(|(outlook, _)| {
             let files = planned.files.clone();

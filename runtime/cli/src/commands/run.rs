@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use align_runtime::{Interrupt, RunOptions, Store, report};
+use align_runtime::{Interrupt, Outlook, RunOptions, Store, report};
 use align_runtime_api::{NodeState, NodeStatus, RunEvent};
 use align_schema::{Dim, Quantity};
 use clap::Args;
@@ -95,7 +95,6 @@ fn drive(args: &RunArgs, planned: &Planned) -> Result<Ended, Exit> {
     let store = Store::open(&args.drive.store.store).map_err(|e| host::refuse_store(&e))?;
     let options = |interrupt| options(args, interrupt).map_err(|e| refuse(&e));
     let jobs = options(Interrupt::default())?.jobs;
-    host::foresee(planned, &store, args.drive.machine.budget, jobs)?;
     let interrupt =
         Interrupt::listen().map_err(|e| refuse(&format!("signals cannot be watched: {e}")))?;
     let over = args.drive.limit(&interrupt);
@@ -116,12 +115,30 @@ fn drive(args: &RunArgs, planned: &Planned) -> Result<Ended, Exit> {
             progress.on(&event);
         }
     };
-    let outcome = align_runtime::run(plan, &store, library, &options, &mut on_event);
+    let mut refused = Exit::Interrupted;
+    let mut agree = |outlook: &Outlook| match host::foresee(
+        planned,
+        &store,
+        outlook,
+        args.drive.machine.budget,
+        jobs,
+    ) {
+        Ok(_) => true,
+        Err(exit) => {
+            refused = exit;
+            false
+        }
+    };
+    let outcome =
+        align_runtime::run_agreed(plan, &store, library, &options, &mut agree, &mut on_event);
     progress.close();
     let outcome = outcome.map_err(|e| match e {
         align_runtime::RunError::Store(e) => host::refuse_store(&e),
         e => refuse(&e.to_string()),
     })?;
+    let Some(outcome) = outcome else {
+        return Err(refused);
+    };
     // After an interrupt the store knows more than the driver, which stopped asking.
     let statuses = if outcome.interrupted {
         align_runtime::status(plan, &store, library, host::NUMERIC).unwrap_or(outcome.nodes)

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use align_plan::{NodeId, Plan};
 use align_runtime::report::format::duration as told;
-use align_runtime::{Interrupt, Loss, Orders, Outcome, Store, report};
+use align_runtime::{Interrupt, Loss, Orders, Outcome, Outlook, Store, report};
 use align_runtime_api::{NodeState, RunEvent};
 use clap::Args;
 
@@ -99,6 +99,9 @@ impl Answers {
 /// The program on the disk, for the runtime.
 struct Desk<'a> {
     args: &'a WatchArgs,
+    store: &'a Store,
+    /// Workers at a time.
+    jobs: usize,
     eyes: &'a Eyes,
     screen: &'a RefCell<Screen>,
     answers: Answers,
@@ -120,6 +123,14 @@ impl Orders for Desk<'_> {
         self.program = planned.program;
         screen.begin(&planned.plan);
         Some(planned.plan)
+    }
+
+    fn foreseen(&mut self, plan: &Plan, outlook: &Outlook) {
+        let timing = align_runtime::timing(plan, self.store, outlook, self.jobs);
+        let budget = self.args.drive.machine.budget;
+        for text in host::remarks(plan, outlook, &timing, budget) {
+            self.screen.borrow_mut().on(&RunEvent::Note { text });
+        }
     }
 
     fn may_stop(&mut self, losses: &[Loss]) -> bool {
@@ -278,6 +289,8 @@ pub(crate) fn run(args: &WatchArgs) -> Exit {
     let reused = RefCell::new(BTreeSet::new());
     let mut desk = Desk {
         args,
+        store: &store,
+        jobs: options.jobs,
         eyes: &eyes,
         screen: &screen,
         answers: Answers(None),
