@@ -3,7 +3,7 @@
 //! Made of the definitions that the checker reads, so that it cannot say anything else.  A block is an object of its fields; a call is
 //! an object with one key, the name of the builtin, or that name alone; a quantity is its literal, such as `"8k steps"`.
 
-pub use crate::check::EVENTS;
+pub use crate::events::EVENTS;
 use align_schema::{Bounds, Dim, Effect, Group, Param, Ty, UNITS};
 use serde_json::{Map, Value, json};
 

@@ -7,6 +7,7 @@
 pub mod codes;
 pub mod diag;
 pub mod estimate;
+pub mod events;
 pub mod fmt;
 pub mod graph;
 pub mod language;

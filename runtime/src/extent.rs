@@ -145,6 +145,62 @@ pub fn counted(points: &[Point], fresh: bool) -> &[Point] {
     }
 }
 
+/// Whether a cadence has come round between two positions.
+pub fn round(every: Quantity, from: Option<Pos>, to: Pos) -> bool {
+    let turn = |p: Pos| {
+        let n = if every.dim == Dim::EnvSteps {
+            p.env_steps
+        } else {
+            p.step
+        };
+        (n as f64 / every.amount.max(1.0)).floor()
+    };
+    from.is_none_or(|from| turn(to) > turn(from))
+}
+
+/// Those of the positions, oldest first, at which this cadence evaluates.
+fn due(every: Quantity, positions: impl Iterator<Item = Pos>) -> Vec<Pos> {
+    let mut out: Vec<Pos> = Vec::new();
+    for at in positions {
+        let falls = if every.dim == Dim::EnvSteps {
+            // How many of them a step makes is not known beforehand: the first one past a multiple counts.
+            round(every, out.last().copied(), at)
+        } else {
+            at.step == 0 || (at.step as f64) % every.amount.max(1.0) == 0.0
+        };
+        if falls {
+            out.push(at);
+        }
+    }
+    out
+}
+
+/// Those evaluations that this cadence would have made too, among the first `until` steps.
+pub fn in_cadence(node: &Node, points: &[Point], until: u64) -> Vec<Point> {
+    let Some(eval) = &node.eval else {
+        return points.to_vec();
+    };
+    let points: Vec<&Point> = points.iter().filter(|p| p.at.step <= until).collect();
+    let due = due(eval.every, points.iter().map(|p| p.at));
+    let falls = |p: &&&Point| due.contains(&p.at);
+    points.iter().filter(falls).map(|p| (*p).clone()).collect()
+}
+
+/// Positions of kept checkpoints that the node's cadence evaluates and the stored run did not.
+pub fn unseen(node: &Node, done: &Done) -> Vec<Pos> {
+    let Some(eval) = &node.eval else {
+        return Vec::new();
+    };
+    let outputs = done.kept.iter().chain(&done.best).chain(&done.last);
+    let seen: Vec<Pos> = done.history.iter().map(|p| p.at).collect();
+    let mut all: Vec<Pos> = outputs.map(|o| o.at).chain(seen.iter().copied()).collect();
+    all.sort_by_key(|at| at.step);
+    all.dedup();
+    let mut due = due(eval.every, all.into_iter());
+    due.retain(|at| !seen.contains(at));
+    due
+}
+
 /// What is left to do for `node`, whose key is that of `done`.
 pub fn replay(node: &Node, done: &Done) -> Left {
     let new = extent(node);
@@ -152,6 +208,12 @@ pub fn replay(node: &Node, done: &Done) -> Left {
     // What a failure action ended does not depend on how long it might have gone on.
     if new == *old || done.skipped || matches!(done.stop, Some(Stop::Event(_))) {
         return Left::Nothing;
+    }
+    if new.every != old.every && node.eval.is_some() {
+        // The rule is replayed on what that finds.
+        let every = node.eval.as_ref().map(|e| e.every.to_string());
+        let every = every.unwrap_or_default();
+        return Left::Reevaluate(format!("evaluations come every {every}"));
     }
     let fresh = node.need("from").is_none();
     if new.budget != old.budget || new.until != old.until {

@@ -1,7 +1,8 @@
 //! Faults on demand, for tests: `ALIGN_INJECT=pretrain:nan@120,rl:worsen=score@3` or `RunOptions::inject`.
 //!
 //! A fault is `NODE:WHAT@N` with, for WHAT, `nan`, `oom`, `crash` or `kill` (N is a training step) or `worsen=METRIC` (from
-//! evaluation N on, the first being number 1, the metric is made worse by half its magnitude; `worsen=METRIC*0.2` by a fifth).
+//! evaluation N on, the first being number 1, the metric is made worse by half its magnitude; `worsen=METRIC*0.2` by a fifth) or
+//! `silent=METRIC` (from step N on the training metric reads zero).
 //! NODE is the name in the program or the full id.  A fault strikes the node's first attempt only, unless `*` ends it.
 
 use align_plan::Node;
@@ -25,6 +26,11 @@ pub enum What {
         metric: String,
         /// By which share of its magnitude.
         share: f64,
+    },
+    /// A training metric reads zero.
+    Silent {
+        /// Which.
+        metric: String,
     },
 }
 
@@ -53,7 +59,7 @@ pub fn parse(text: &str) -> Result<Vec<Fault>, String> {
 fn one(text: &str) -> Result<Fault, String> {
     let wrong = || {
         format!(
-            "found the fault `{text}`, wanted `NODE:WHAT@N` with nan, oom, crash, kill or worsen=METRIC"
+            "found the fault `{text}`, wanted `NODE:WHAT@N` with nan, oom, crash, kill, worsen=METRIC or silent=METRIC"
         )
     };
     let (body, always) = match text.strip_suffix('*') {
@@ -67,6 +73,9 @@ fn one(text: &str) -> Result<Fault, String> {
         "oom" => What::Oom,
         "crash" => What::Crash,
         "kill" => What::Kill,
+        other if other.starts_with("silent=") => What::Silent {
+            metric: other.trim_start_matches("silent=").to_owned(),
+        },
         other => {
             let metric = other.strip_prefix("worsen=").ok_or_else(wrong)?;
             let (metric, share) = match metric.split_once('*') {

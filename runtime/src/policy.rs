@@ -6,9 +6,11 @@
 use std::collections::BTreeMap;
 
 use align_plan::{Action, Arm, EventKind, FailScope, Target};
-use align_runtime_api::EventRecord;
+use align_runtime_api::{EventRecord, Input};
 
-use crate::record::{Done, Event};
+use crate::converge::{at_least, gain, margin};
+use crate::record::{Done, Event, Point, Pos};
+use crate::words::{number, steps};
 
 /// What to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,6 +77,7 @@ pub fn label(event: &EventKind) -> String {
         EventKind::Crash => "crash".into(),
         EventKind::Timeout => "timeout".into(),
         EventKind::Data => "data".into(),
+        EventKind::DeadSignal => "dead_signal".into(),
         EventKind::Regression { metric, .. } => format!("regression({})", metric.name),
         EventKind::Else => "else".into(),
     }
@@ -164,6 +167,78 @@ pub fn disputed(arms: &[Arm], done: &Done) -> Option<usize> {
         record.event != "damaged"
             && !same_course(&answer(&done.arms, &mut then), &answer(arms, &mut now))
     })
+}
+
+/// The event of a metric that fell behind its reference.
+pub fn regression(arms: &[Arm], inputs: &[Input], point: &Point) -> Option<Event> {
+    if point.at.step == 0 {
+        return None;
+    }
+    arms.iter().enumerate().find_map(|(i, arm)| {
+        let EventKind::Regression {
+            metric,
+            worse,
+            than,
+        } = &arm.event
+        else {
+            return None;
+        };
+        let reference = *inputs.get(*than)?.metrics.get(&metric.name)?;
+        let now = *point.metrics.get(&metric.name)?;
+        let lost = -gain(metric.better, now, reference);
+        (lost > 0.0 && at_least(lost, margin(*worse, reference))).then(|| Event {
+            kind: "regression".into(),
+            arm: Some(i),
+            detail: format!("{} {} → {}", metric.name, number(reference), number(now)),
+            step: point.at.step,
+            from: Some(reference),
+            to: Some(now),
+        })
+    })
+}
+
+/// Training metrics without which nothing is learned, and what each of them measures.
+const SIGNALS: &[(&str, &str)] = &[
+    ("reward.spread", "the rewards of a batch do not differ"),
+    ("grad_norm", "the gradient is zero"),
+];
+
+/// Under this a signal is dead: what is smaller does not move weights in single precision.
+const DEAD: f64 = 1e-8;
+
+/// So many readings make it certain.
+const READINGS: u64 = 3;
+
+/// The event of a signal that was near zero in every reading since the evaluation before; `window` has sum and number of the readings of
+/// each metric, and a signal is never negative.
+pub fn dead_signal(window: &BTreeMap<String, (f64, u64)>, at: Pos, since: Pos) -> Option<Event> {
+    SIGNALS.iter().find_map(|(metric, why)| {
+        let (sum, n) = *window.get(*metric)?;
+        (n >= READINGS && sum <= DEAD * n as f64).then(|| Event {
+            kind: "dead_signal".into(),
+            arm: None,
+            detail: format!(
+                "{why}: {metric} was {} in all {n} readings since {}",
+                number(sum / n as f64),
+                steps(since.step)
+            ),
+            step: at.step,
+            from: None,
+            to: Some(sum / n as f64),
+        })
+    })
+}
+
+/// The first regression in the evaluations of a result that it was not made to heed, for its policy had no such arm.
+pub fn overlooked(arms: &[Arm], inputs: &[Input], done: &Done) -> Option<Event> {
+    let heeded = |event: &EventKind| done.arms.iter().any(|a| a.event == *event);
+    let is_new = |a: &Arm| matches!(a.event, EventKind::Regression { .. }) && !heeded(&a.event);
+    if done.skipped || !arms.iter().any(is_new) {
+        return None;
+    }
+    let news: Vec<Arm> = arms.iter().filter(|a| is_new(a)).cloned().collect();
+    let mut points = done.history.iter();
+    points.find_map(|point| regression(&news, inputs, point))
 }
 
 /// Whether two actions lead to the same weights: waits and how often they may act do not matter.

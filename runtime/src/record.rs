@@ -168,7 +168,7 @@ pub fn content(files: &BTreeMap<String, Digest>) -> Digest {
 /// Something that a failure policy decides on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
-    /// `nan`, `oom`, `crash`, `timeout`, `data`, `regression`.
+    /// `nan`, `oom`, `crash`, `timeout`, `data`, `regression`, `dead_signal`.
     pub kind: String,
     /// The arm that watches it, for a regression.
     pub arm: Option<usize>,
@@ -319,6 +319,9 @@ pub struct Assignment {
     pub resume: Vec<Restore>,
     /// Failure actions that shape what comes.
     pub turns: Vec<Turn>,
+    /// Evaluations in place of those that the checkpoints remember: some were made again, or by another cadence.
+    #[serde(default)]
+    pub history: Option<Vec<Point>>,
     /// Failure actions so far, for the record.
     pub events: Vec<EventRecord>,
     /// Seconds spent in earlier attempts.

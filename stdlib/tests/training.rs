@@ -125,7 +125,7 @@ fn facts(files: &Files) -> Facts {
 fn assert_resumes(store: &Store, job: &Job) {
     let mut whole = Exec.trainer(job).unwrap();
     run(&mut *whole, 0..2);
-    whole.evaluate(1, 2).unwrap();
+    whole.evaluate(2).unwrap();
     run(&mut *whole, 2..4);
     let mut first = Exec.trainer(job).unwrap();
     run(&mut *first, 0..2);
@@ -157,9 +157,9 @@ fn denoising_lowers_the_held_out_loss_and_resumes_exactly() {
         &[("data", "rollouts")],
     );
     let mut trainer = Exec.trainer(&job).unwrap();
-    let before = trainer.evaluate(1, 2).unwrap();
+    let before = trainer.evaluate(2).unwrap();
     let outs = run(&mut *trainer, 0..60);
-    let after = trainer.evaluate(2, 2).unwrap();
+    let after = trainer.evaluate(2).unwrap();
     assert!(
         after.metrics["valid.loss"] < 0.9 * before.metrics["valid.loss"],
         "{before:?} {after:?}"
@@ -290,9 +290,9 @@ fn a_critic_learns_values_of_the_size_of_returns_and_resumes_exactly() {
         &[("data", "rollouts")],
     );
     let mut trainer = Exec.trainer(&job).unwrap();
-    let before = trainer.evaluate(1, 0).unwrap().metrics;
+    let before = trainer.evaluate(0).unwrap().metrics;
     run(&mut *trainer, 0..300);
-    let after = trainer.evaluate(2, 0).unwrap().metrics;
+    let after = trainer.evaluate(0).unwrap().metrics;
     assert!(
         after["valid.loss"] < before["valid.loss"],
         "{before:?} {after:?}"
@@ -419,7 +419,7 @@ fn preferences_start_at_log_two_and_separate_the_pairs() {
     );
     let job = stage(&store, "dpo", planner(), loss, 1e-3, &needs);
     let mut trainer = Exec.trainer(&job).unwrap();
-    let before = trainer.evaluate(1, 0).unwrap().metrics;
+    let before = trainer.evaluate(0).unwrap().metrics;
     assert!(
         (before["valid.loss"] - std::f64::consts::LN_2).abs() < 1e-6,
         "{before:?}"

@@ -66,7 +66,14 @@ pub fn trials() -> Vec<Trial> {
         trial("arguments", arguments, |u| &u.arguments),
         trial(
             "events",
-            || owned(&[EVENTS, &["failure"]].concat()),
+            || {
+                EVENTS
+                    .iter()
+                    .map(|e| e.name)
+                    .chain(["failure"])
+                    .map(str::to_owned)
+                    .collect()
+            },
             |u| &u.events,
         ),
         trial("operators", || owned(OPERATORS), |u| &u.operators),

@@ -176,6 +176,8 @@ pub enum EventKind {
         /// Index into the node's needs: the checkpoint whose metric is the reference.
         than: usize,
     },
+    /// Nothing is left to learn from: rewards do not differ, or gradients are zero.
+    DeadSignal,
     /// Anything else.
     Else,
 }

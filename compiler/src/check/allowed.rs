@@ -2,7 +2,7 @@
 //!
 //! | event | what the runtime does | so these cannot help |
 //! |---|---|---|
-//! | `nan`, `crash`, `timeout`, `else` | an attempt goes on with other random numbers, or on a machine that may be well again | nothing is refused |
+//! | `nan`, `crash`, `timeout`, `dead_signal`, `else` | an attempt goes on with other random numbers, or on a machine that may be well again | nothing is refused |
 //! | `oom` | the same step takes the same memory | `retry` without `scale` or `wait`, `rollback` without `scale` or `then` |
 //! | `data` | the inputs are read again as they are | `retry`, and `rollback` without `then` |
 //! | `regression` | an attempt goes on from the newest checkpoint, which is on the way that got worse | `retry` |

@@ -2,53 +2,12 @@
 
 use align_grammar::ast::{Arg, Expr, ExprKind, Name, Span, Stmt, StmtKind};
 use align_plan::{Arm, EventKind, MetricRef};
-use align_schema::{Bounds, Call, Dim, Effect, Group, Param, Quantity, Ty, Value};
+use align_schema::{Call, Dim, Group, Quantity, Value};
 
 use super::action::Around;
 use super::{Checker, Edges, Spot};
 use crate::diag::Diagnostic;
 use crate::hir::{At, Kind};
-
-/// The words of failure arms; `else` stands for all others.
-pub const EVENTS: &[&str] = &[
-    "nan",
-    "oom",
-    "crash",
-    "timeout",
-    "data",
-    "regression",
-    "else",
-];
-
-const REGRESSION: &[Param] = &[
-    Param {
-        name: "metric",
-        ty: Ty::Metric,
-        bounds: None,
-        default: None,
-        required: true,
-        effect: Effect::Inert,
-        docs: "The metric that is compared.",
-    },
-    Param {
-        name: "worse",
-        ty: Ty::Amount(&[Dim::Share, Dim::Score, Dim::Return]),
-        bounds: Some(Bounds::at_least(0.0)),
-        default: None,
-        required: true,
-        effect: Effect::Inert,
-        docs: "How much worse it may get; a share is relative.",
-    },
-    Param {
-        name: "than",
-        ty: Ty::Checkpoint,
-        bounds: None,
-        default: None,
-        required: true,
-        effect: Effect::Inert,
-        docs: "The checkpoint whose metric is the reference.",
-    },
-];
 
 impl Checker<'_> {
     /// All arms of a stage in the order in which they are tried: `else` comes last.
@@ -249,7 +208,8 @@ impl Checker<'_> {
     }
 
     fn known_event(&mut self, at: At, event: &Name, statement: bool) -> bool {
-        if EVENTS.contains(&event.text.as_str()) {
+        let words = crate::events::words();
+        if words.contains(&event.text.as_str()) {
             if event.text == "regression" && !statement {
                 self.report(
                     Diagnostic::error("A2003", at.file, event.span, "`regression` needs the arguments `metric`, `worse` and `than`")
@@ -260,8 +220,8 @@ impl Checker<'_> {
             return true;
         }
         let message = format!("there is no event `{}`", event.text);
-        let help = format!("events are {}", crate::suggest::all_of(EVENTS));
-        self.unknown("A1001", at, event, message, EVENTS, Some(help));
+        let help = format!("events are {}", crate::suggest::all_of(&words));
+        self.unknown("A1001", at, event, message, &words, Some(help));
         false
     }
 
@@ -303,7 +263,7 @@ impl Checker<'_> {
         let values = self.arguments(
             at,
             ("regression", event.span),
-            REGRESSION,
+            crate::events::REGRESSION,
             args,
             event.span,
             spot,
@@ -361,6 +321,7 @@ fn event_kind(name: &str) -> EventKind {
         "crash" => EventKind::Crash,
         "timeout" => EventKind::Timeout,
         "data" => EventKind::Data,
+        "dead_signal" => EventKind::DeadSignal,
         _ => EventKind::Else,
     }
 }

@@ -46,8 +46,6 @@ mod tests;
 
 use std::rc::Rc;
 
-pub use failure::EVENTS;
-
 use align_grammar::ast::{Name, Span};
 use align_plan::{Lane, Need, Node, NodeId, Place, Report, Sweep};
 use align_schema::{DataKind, Value};

@@ -99,8 +99,9 @@ pub trait Trainer {
     /// A loss or gradient that is not finite is `JobError::NonFinite`, before any weight is changed.
     fn step(&mut self, step: u64, want_metrics: bool) -> Result<StepOut, JobError>;
 
-    /// Evaluates the current (EMA) weights: `index` counts evaluations from 1 and selects the random stream.
-    fn evaluate(&mut self, index: u64, episodes: u64) -> Result<Evaluation, JobError>;
+    /// Evaluates the current (EMA) weights.  What comes of it depends on the weights and the key alone, not on how many evaluations came
+    /// before, so that another cadence finds the same values.
+    fn evaluate(&mut self, episodes: u64) -> Result<Evaluation, JobError>;
 
     /// Everything needed to go on exactly: weights, EMA, optimiser moments, normaliser.  Equal state gives equal bytes.
     fn save(&self) -> Result<Files, JobError>;

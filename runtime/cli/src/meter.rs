@@ -126,10 +126,8 @@ impl Trainer for MeteredTrainer {
     fn step(&mut self, step: u64, want_metrics: bool) -> Result<StepOut, JobError> {
         timed(&self.times.step, || self.inner.step(step, want_metrics))
     }
-    fn evaluate(&mut self, index: u64, episodes: u64) -> Result<Evaluation, JobError> {
-        timed(&self.times.evaluate, || {
-            self.inner.evaluate(index, episodes)
-        })
+    fn evaluate(&mut self, episodes: u64) -> Result<Evaluation, JobError> {
+        timed(&self.times.evaluate, || self.inner.evaluate(episodes))
     }
     fn save(&self) -> Result<Files, JobError> {
         timed(&self.times.save, || self.inner.save())

@@ -14,7 +14,7 @@ use align_schema::Port;
 use crate::extent::{self, Left};
 use crate::keys::Keys;
 use crate::policy;
-use crate::record::{Done, Event, Manifest, Output, Restore, Turn};
+use crate::record::{Done, Event, Manifest, Output, Point, Restore, Turn};
 use crate::store::Store;
 use crate::words::{label, steps};
 use newest::newest;
@@ -70,6 +70,8 @@ pub struct Start {
     pub resume: Vec<Restore>,
     /// Changes of course so far.
     pub turns: Vec<Turn>,
+    /// Evaluations in place of those that the checkpoints remember.
+    pub history: Option<Vec<Point>>,
     /// Failure actions so far.
     pub events: Vec<align_runtime_api::EventRecord>,
     /// Seconds spent so far.
@@ -233,6 +235,7 @@ impl<'a> Board<'a> {
         let exact = folder.done(&extent).ok().flatten().filter(&intact);
         if let Some(done) = exact
             && policy::disputed(&node.arms, &done).is_none()
+            && policy::overlooked(&node.arms, &inputs, &done).is_none()
         {
             return reused(done, key);
         }
@@ -244,7 +247,7 @@ impl<'a> Board<'a> {
             return work(how, gave_up);
         }
         if let Some(done) = folder.all_done().into_iter().find(|d| intact(d)) {
-            let start = |from: Option<&Output>, reason| self.start(&done, from, reason);
+            let start = |from: Option<&Output>, reason| self.start(node, &done, from, reason);
             if let Some(k) = policy::disputed(&node.arms, &done) {
                 let event = done.events.get(k);
                 let why = event.map(|e| format!("`on {}` is written otherwise", e.event));
@@ -253,6 +256,16 @@ impl<'a> Board<'a> {
                     How::Back(start(from.as_ref(), why.unwrap_or_default())),
                     None,
                 );
+            }
+            if let Some(event) = policy::overlooked(&node.arms, &inputs, &done) {
+                let before = |o: &&Output| o.at.step < event.step && o.manifest.is_some();
+                let from = done.kept.iter().filter(before).max_by_key(|o| o.at.step);
+                let why = format!(
+                    "`on regression({})` would have acted at {}",
+                    event.detail.split(' ').next().unwrap_or_default(),
+                    steps(event.step)
+                );
+                return work(How::Back(start(from, why)), None);
             }
             return match extent::replay(node, &done) {
                 Left::Nothing => reused(done, key),
@@ -281,14 +294,17 @@ impl<'a> Board<'a> {
     }
 
     /// A start from a checkpoint of a result.
-    fn start(&self, done: &Done, from: Option<&Output>, reason: String) -> Start {
+    fn start(&self, node: &Node, done: &Done, from: Option<&Output>, reason: String) -> Start {
         let at = from.map(|o| o.at).unwrap_or_default();
         let manifest = from.and_then(|o| o.manifest.clone());
-        let turns = manifest
+        let progress = manifest
             .as_ref()
             .and_then(|m| self.store.get_record::<Manifest>(m).ok())
-            .map(|m| m.progress.turns)
-            .unwrap_or_default();
+            .map(|m| m.progress);
+        // Evaluated again since, or by another cadence.
+        let history = extent::in_cadence(node, &done.history, at.step);
+        let history = (progress.as_ref().is_some_and(|p| p.history != history)).then_some(history);
+        let turns = progress.map(|p| p.turns).unwrap_or_default();
         let share = if done.at.step > 0 {
             at.step as f64 / done.at.step as f64
         } else {
@@ -310,6 +326,7 @@ impl<'a> Board<'a> {
         Start {
             resume: from.into_iter().chain(older).filter_map(restore).collect(),
             turns,
+            history,
             events: done
                 .events
                 .iter()

@@ -109,6 +109,7 @@ pub(super) fn newest(
     let mut start = Start {
         resume: Vec::new(),
         turns: assignment.turns.clone(),
+        history: assignment.history.clone(),
         events: assignment.events.clone(),
         spent: assignment.spent + took(&entries),
         reason: String::new(),

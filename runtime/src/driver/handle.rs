@@ -57,6 +57,7 @@ impl Left {
         Start {
             resume,
             turns,
+            history: self.assignment.history.clone(),
             events,
             spent: self.assignment.spent + took(&self.entries),
             reason: String::new(),
@@ -134,7 +135,10 @@ impl Driver<'_> {
         let (wait, resume, turn) = match &act {
             Act::Retry { wait, scale, .. } => {
                 // The same step with the same numbers would fail the same way, unless chance or the machine was to blame.
-                let again = matches!(event.kind.as_str(), "nan" | "regression" | "data");
+                let again = matches!(
+                    event.kind.as_str(),
+                    "nan" | "regression" | "data" | "dead_signal"
+                );
                 let turn = (again || !scale.is_empty()).then(|| turn(&event, "retry", scale, None));
                 (*wait, left.restores.clone(), turn)
             }

@@ -166,6 +166,7 @@ impl Driver<'_> {
             extent: work.extent.clone(),
             resume: start.resume,
             turns: start.turns,
+            history: start.history,
             events,
             spent: start.spent,
             pins: self.pins(node),

@@ -112,7 +112,7 @@ fn fault(desk: &Desk<'_>) -> Result<(), Halt> {
                 super::train::kill_self();
                 "crash"
             }
-            What::Worsen { .. } => continue,
+            What::Worsen { .. } | What::Silent { .. } => continue,
         };
         return Err(Halt::Event(event(kind, "injected".into(), 0)));
     }

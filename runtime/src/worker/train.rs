@@ -6,20 +6,18 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use align_plan::{EventKind, Node};
+use align_plan::Node;
 use align_runtime_api::{Evaluation, Stop, Trainer};
 use align_schema::{Dim, Quantity};
 
 use super::pace::epoch;
 use super::{Desk, Halt, event, from_error};
-use crate::converge::{History, at_least, gain, holds, margin};
-use crate::extent::{counted, extent};
+use crate::converge::{History, gain, holds};
+use crate::extent::{counted, extent, in_cadence, round};
 use crate::inject::What;
 use crate::keep;
-use crate::record::{
-    Done, Ending, Entry, Event, Manifest, Metrics, Output, Point, Pos, Progress, content,
-};
-use crate::words::number;
+use crate::policy::{dead_signal, regression};
+use crate::record::{Done, Ending, Entry, Manifest, Metrics, Output, Point, Progress, content};
 
 /// Kills this process as a lack of memory would.
 pub(super) fn kill_self() {
@@ -96,19 +94,6 @@ pub(super) struct Run<'a, 'b> {
     pub(super) saved: Option<Output>,
 }
 
-/// Whether a cadence has come round between two positions.
-fn round(every: Quantity, from: Option<Pos>, to: Pos) -> bool {
-    let turn = |p: Pos| {
-        let n = if every.dim == Dim::EnvSteps {
-            p.env_steps
-        } else {
-            p.step
-        };
-        (n as f64 / every.amount.max(1.0)).floor()
-    };
-    from.is_none_or(|from| turn(to) > turn(from))
-}
-
 impl Run<'_, '_> {
     pub(super) fn fail(&self, error: &align_runtime_api::JobError) -> Halt {
         Halt::Event(from_error(error, self.p.at.step))
@@ -142,6 +127,9 @@ impl Run<'_, '_> {
             self.trainer.load(&files).map_err(|e| self.fail(&e))?;
             let output = output_of(&manifest, &restore.manifest);
             self.p = manifest.progress;
+            if let Some(history) = &self.desk.assignment.history {
+                self.look_back(history);
+            }
             self.trained_before = restore.seconds;
             if !manifest.extra {
                 self.adopt(output.clone())?;
@@ -161,6 +149,18 @@ impl Run<'_, '_> {
         };
         self.desk.journal.append(&opened)?;
         Ok(())
+    }
+
+    /// Takes these evaluations for those that were made on the way here; what came after them stays.
+    fn look_back(&mut self, history: &[Point]) {
+        let known = history.last().map_or(0, |p| p.at.step);
+        let mut later = std::mem::take(&mut self.p.history);
+        later.retain(|p| p.at.step > known);
+        self.p.history = in_cadence(&self.node, history, self.p.at.step);
+        self.p.history.extend(later);
+        self.p.eval_at = self.p.history.last().map(|p| p.at);
+        let ranked = counted(&self.p.history, self.fresh).iter();
+        self.p.best = keep::best_of(&self.node, ranked.map(|p| (p.at.step, &p.metrics)));
     }
 
     fn train(&mut self) -> Result<Ending, Halt> {
@@ -215,7 +215,8 @@ impl Run<'_, '_> {
             return Ok(());
         }
         let mut metrics = Metrics::new();
-        for (name, value) in out.metrics {
+        for (name, mut value) in out.metrics {
+            self.silence(&name, &mut value);
             if !value.is_finite() {
                 let detail = format!("{name} is {value} at step {step}");
                 return Err(Halt::Event(event("nan", detail, step)));
@@ -255,10 +256,20 @@ impl Run<'_, '_> {
                 }
                 What::Crash => std::panic::panic_any("injected crash".to_owned()),
                 What::Kill => kill_self(),
-                What::Worsen { .. } => {}
+                What::Worsen { .. } | What::Silent { .. } => {}
             }
         }
         Ok(())
+    }
+
+    fn silence(&self, name: &str, value: &mut f64) {
+        let step = self.p.at.step;
+        for fault in &self.desk.assignment.faults {
+            if matches!(&fault.what, What::Silent { metric } if metric == name) && step >= fault.at
+            {
+                *value = 0.0;
+            }
+        }
     }
 
     /// Evaluates when its time has come; the reason to stop when the rule holds then.
@@ -269,6 +280,7 @@ impl Run<'_, '_> {
         if !round(eval.every, self.p.eval_at, self.p.at) {
             return Ok(None);
         }
+        self.heed_dead_signal()?;
         let (point, episodes) = self.evaluate()?;
         self.p.episodes = episodes;
         self.p.history.push(point.clone());
@@ -283,9 +295,7 @@ impl Run<'_, '_> {
             metrics: point.metrics.clone(),
             best: best.is_some(),
         })?;
-        if let Some(event) = self.regression(&point) {
-            return Err(Halt::Event(event));
-        }
+        self.heed_regression(&point)?;
         let rule = self.rule();
         if best.is_some() && rule.is_none() && !self.keep_due() {
             self.checkpoint(false, true, None)?;
@@ -316,10 +326,7 @@ impl Run<'_, '_> {
         self.beat(Some("evaluating".into()))?;
         let index = self.p.history.len() as u64 + 1;
         let episodes = self.node.eval.as_ref().map_or(0, |e| e.episodes);
-        let mut found = self
-            .trainer
-            .evaluate(index, episodes)
-            .map_err(|e| self.fail(&e))?;
+        let mut found = self.trainer.evaluate(episodes).map_err(|e| self.fail(&e))?;
         self.worsen(&mut found, index);
         if let Some((name, value)) = found.metrics.iter().find(|(_, v)| !v.is_finite()) {
             let detail = format!(
@@ -359,39 +366,22 @@ impl Run<'_, '_> {
         }
     }
 
-    /// The event of a metric that fell behind its reference.
-    fn regression(&self, point: &Point) -> Option<Event> {
-        if point.at.step == 0 {
-            return None;
+    /// A signal that was dead since the evaluation before ends the attempt: nothing was learned in that time.
+    fn heed_dead_signal(&self) -> Result<(), Halt> {
+        let since = self.p.eval_at.unwrap_or_default();
+        match dead_signal(&self.p.window, self.p.at, since) {
+            Some(event) => Err(Halt::Event(event)),
+            None => Ok(()),
         }
-        self.node.arms.iter().enumerate().find_map(|(i, arm)| {
-            let EventKind::Regression {
-                metric,
-                worse,
-                than,
-            } = &arm.event
-            else {
-                return None;
-            };
-            let reference = *self
-                .desk
-                .assignment
-                .job
-                .inputs
-                .get(*than)?
-                .metrics
-                .get(&metric.name)?;
-            let now = *point.metrics.get(&metric.name)?;
-            let lost = -gain(metric.better, now, reference);
-            (lost > 0.0 && at_least(lost, margin(*worse, reference))).then(|| Event {
-                kind: "regression".into(),
-                arm: Some(i),
-                detail: format!("{} {} → {}", metric.name, number(reference), number(now)),
-                step: point.at.step,
-                from: Some(reference),
-                to: Some(now),
-            })
-        })
+    }
+
+    /// A metric that fell behind its reference ends the attempt.
+    fn heed_regression(&self, point: &Point) -> Result<(), Halt> {
+        let inputs = &self.desk.assignment.job.inputs;
+        match regression(&self.node.arms, inputs, point) {
+            Some(event) => Err(Halt::Event(event)),
+            None => Ok(()),
+        }
     }
 
     fn keep_due(&self) -> bool {
@@ -489,6 +479,7 @@ impl Run<'_, '_> {
         if self.node.eval.is_none() || self.p.eval_at == Some(self.p.at) {
             return Ok(None);
         }
+        self.heed_dead_signal()?;
         let (point, episodes) = self.evaluate()?;
         let best = self.ranks_first(&point).is_some();
         self.desk.journal.append(&Entry::Evaluated {
@@ -496,9 +487,7 @@ impl Run<'_, '_> {
             metrics: point.metrics.clone(),
             best,
         })?;
-        if let Some(event) = self.regression(&point) {
-            return Err(Halt::Event(event));
-        }
+        self.heed_regression(&point)?;
         self.saved = None;
         Ok(Some((point, episodes)))
     }

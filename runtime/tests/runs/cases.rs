@@ -21,6 +21,7 @@ pub fn all() -> Vec<Trial> {
         trial("an_edit_reruns_and_says_why", edits),
         trial("early_cutoff_by_content", cutoff),
         trial("more_episodes_reevaluate", reevaluate),
+        trial("another_cadence_is_replayed", cadence),
         trial("only_until_force", selection),
         trial("checkpoint_at_a_step", pinned),
         trial("file_outside_is_part_of_the_key", outside),
@@ -237,7 +238,7 @@ fn edits() -> Test {
     let plan = |lr| {
         plan(vec![
             data("rows", 64),
-            stage("pretrain"),
+            stage("pretrain").budget(50),
             from("dpo", "pretrain").lr(lr).budget(100),
             from("sft", "dpo").budget(100),
         ])
@@ -293,6 +294,42 @@ fn reevaluate() -> Test {
     same("weights", &a.outputs["last"], &b.outputs["last"])?;
     same("episodes", b.episodes.len(), 20)?;
     same("again", bench.run(&plan(20))?.outcome.started, 0)
+}
+
+fn cadence() -> Test {
+    let rule = |patience| plateau(1000.0, patience);
+    let fit = |every, patience| stages(stage("fit").every(every, 50).until(rule(patience)));
+    let bench = Bench::new()?;
+    // No score is better by 1000 than the first: it ends with the third after it, at 200 steps.
+    let first = bench.run(&fit(50, 3))?;
+    same("steps", first.node("fit")?.steps, 200)?;
+    // Every second evaluation: only two are there, so that training goes on until the fourth.
+    let entries = forecast(&fit(100, 3), &bench.store, &Toy, "cpu-f32")?;
+    same("action", entries[1].action, PlanAction::Reevaluate)?;
+    let rarer = bench.run(&fit(100, 3))?;
+    let whole = Bench::new()?.run(&fit(100, 3))?;
+    let (a, b) = (rarer.node("fit")?, whole.node("fit")?);
+    same("steps", a.steps, 400)?;
+    same("outputs", &a.outputs, &b.outputs)?;
+    same("history", &a.history["score"], &b.history["score"])?;
+    same("stop", &a.stopped_by, &b.stopped_by)?;
+    // Back again: the first result is still there.
+    same("started", bench.run(&fit(50, 3))?.outcome.started, 0)?;
+    // A budget decides: the same steps, fewer evaluations.
+    let bench = Bench::new()?;
+    bench.run(&stages(stage("fit").every(50, 50)))?;
+    let rarer = bench.run(&stages(stage("fit").every(100, 50)))?;
+    let whole = Bench::new()?.run(&stages(stage("fit").every(100, 50)))?;
+    let (a, b) = (rarer.node("fit")?, whole.node("fit")?);
+    same("outputs", &a.outputs, &b.outputs)?;
+    same("history", &a.history["score"], &b.history["score"])?;
+    check(
+        !rarer
+            .events
+            .iter()
+            .any(|e| matches!(e, RunEvent::Checkpointed { .. })),
+        "no training",
+    )
 }
 
 fn selection() -> Test {

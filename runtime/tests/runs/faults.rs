@@ -9,7 +9,7 @@ use align_schema::{Dim, Effect, Quantity, Value};
 use libtest_mimic::{Failed, Trial};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::plans::{With, data, from, plan, score, stage};
+use crate::plans::{With, data, from, plan, stage};
 use crate::toy::Toy;
 use crate::{Bench, Test, check, same, trial};
 
@@ -22,7 +22,6 @@ pub fn all() -> Vec<Trial> {
         trial("arms_used_up_fall_to_else", used_up),
         trial("an_arm_that_fired_is_part_of_the_result", fired),
         trial("crash_is_retried", crash),
-        trial("regression_rolls_back_then_skips", regression),
         trial("skip_hands_the_input_on", skip),
         trial("failure_ends_its_lane_only", fail_lane),
         trial("a_fast_sweep_ends_with_its_first_failure", fast_sweep),
@@ -38,7 +37,7 @@ pub fn all() -> Vec<Trial> {
     ]
 }
 
-fn retry(times: u64) -> Action {
+pub fn retry(times: u64) -> Action {
     Action::Retry {
         times,
         wait: 0.0,
@@ -47,7 +46,7 @@ fn retry(times: u64) -> Action {
     }
 }
 
-fn rollback(times: u64, then: Option<Action>) -> Action {
+pub fn rollback(times: u64, then: Option<Action>) -> Action {
     Action::Rollback {
         to: Target::Best,
         scale: vec![("optim.lr".into(), 0.5)],
@@ -56,7 +55,7 @@ fn rollback(times: u64, then: Option<Action>) -> Action {
     }
 }
 
-fn on(event: EventKind, action: Action) -> Arm {
+pub fn on(event: EventKind, action: Action) -> Arm {
     Arm { event, action }
 }
 
@@ -268,52 +267,6 @@ fn crash() -> Test {
         same("outputs", &fit.outputs, &calm.node("fit")?.outputs)?;
     }
     Ok(())
-}
-
-fn guarded(then: Option<Action>) -> Plan {
-    let regression = EventKind::Regression {
-        metric: score(),
-        worse: Quantity::new(0.1, Dim::Share),
-        than: 1,
-    };
-    plan(vec![
-        data("rows", 64),
-        stage("pretrain"),
-        from("rl", "pretrain")
-            .budget(300)
-            .arm(on(regression, rollback(1, then))),
-        from("sft", "rl").budget(50),
-    ])
-}
-
-fn regression() -> Test {
-    let bench = Bench::new()?;
-    let plan = guarded(Some(Action::Skip));
-    // The first evaluation (before training) and the second are fine.
-    let ran = bench.run_faulty(&plan, "rl:worsen=score@3")?;
-    same("exit", ran.outcome.exit_code(), 0)?;
-    let rl = ran.node("rl")?;
-    same("state", rl.state, NodeState::Done)?;
-    same("events", rl.events.len(), 1)?;
-    let event = &rl.events[0];
-    same(
-        "event",
-        (event.event.as_str(), event.step),
-        ("regression", 100),
-    )?;
-    let (before, after) = (event.from.unwrap_or(0.0), event.to.unwrap_or(0.0));
-    check(after < 0.6 * before, "the score was halved")?;
-    check(
-        rl.steps <= 50,
-        format!("ends with an earlier checkpoint, not {}", rl.steps),
-    )?;
-    check(rl.best["score"] > 0.9 * before, "a good one")?;
-    same("what follows runs", ran.node("sft")?.state, NodeState::Done)?;
-    same("again", bench.run(&plan)?.outcome.started, 0)?;
-    // Without `then` training goes on from there, and the fault is over.
-    let on = Bench::new()?.run_faulty(&guarded(None), "rl:worsen=score@3")?;
-    same("steps", on.node("rl")?.steps, 300)?;
-    same("events", on.node("rl")?.events.len(), 1)
 }
 
 fn skip() -> Test {

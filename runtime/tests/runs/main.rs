@@ -2,6 +2,7 @@
 
 mod cases;
 mod faults;
+mod guards;
 mod plans;
 mod toy;
 
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
             let arguments = Arguments::from_args();
             let mut trials = cases::all();
             trials.extend(faults::all());
+            trials.extend(guards::all());
             libtest_mimic::run(&arguments, trials).exit_code()
         }
     }

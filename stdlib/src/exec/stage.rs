@@ -323,7 +323,7 @@ impl Trainer for DiffusionTrainer {
         Ok(out)
     }
 
-    fn evaluate(&mut self, _index: u64, episodes: u64) -> Result<Evaluation, JobError> {
+    fn evaluate(&mut self, episodes: u64) -> Result<Evaluation, JobError> {
         let mut out = self.stage.act(episodes)?;
         out.metrics.extend(self.objective.valid(&self.stage)?);
         for (name, value) in &out.metrics {

@@ -1,6 +1,7 @@
 //! `align doc`: pages of the standard library, made from the definitions that the checker reads.
 
-use align_compiler::language::{self, GROUPS};
+use align_compiler::events::Event;
+use align_compiler::language::{self, EVENTS, GROUPS};
 use align_schema::{Block, Builtin, Param, Ty};
 use clap::Args;
 use clap::builder::PossibleValue;
@@ -20,7 +21,7 @@ Examples:
 #[derive(Args, Debug)]
 #[command(after_help = AFTER)]
 pub(crate) struct DocArgs {
-    /// A builtin (`ppo`) or a block (`stage`); without it, all of them.
+    /// A builtin (`ppo`), a block (`stage`) or a failure event (`nan`); without it, all of them.
     #[arg(value_parser = Suggested(words), hide_possible_values = true)]
     name: Option<String>,
     /// Pages as one array, for programs.
@@ -32,7 +33,7 @@ pub(crate) struct DocArgs {
 #[derive(Serialize)]
 struct Entry {
     name: &'static str,
-    /// `block`, or the group of a builtin.
+    /// `block`, `event`, or the group of a builtin.
     group: &'static str,
     summary: &'static str,
     docs: String,
@@ -60,9 +61,11 @@ pub(crate) fn run(args: &DocArgs) -> Exit {
     let wanted = |name: &str| args.name.as_deref().is_none_or(|w| w == name);
     let blocks = || align_stdlib::blocks::LIST.iter().filter(|b| wanted(b.word));
     let builtins = || align_stdlib::builtins().filter(|b| wanted(b.name));
+    let events = || EVENTS.iter().filter(|e| wanted(e.name));
     if let Some(name) = &args.name
         && blocks().next().is_none()
         && builtins().next().is_none()
+        && events().next().is_none()
     {
         let help = match nearest(name, names()) {
             Some(near) => format!("did you mean `{near}`? `align doc` lists all"),
@@ -78,6 +81,7 @@ pub(crate) fn run(args: &DocArgs) -> Exit {
         let entries: Vec<Entry> = blocks()
             .map(block_entry)
             .chain(builtins().map(builtin_entry))
+            .chain(events().map(event_entry))
             .collect();
         out(&(serde_json::to_string_pretty(&entries).unwrap_or_default() + "\n"));
     } else if args.name.is_none() {
@@ -86,6 +90,7 @@ pub(crate) fn run(args: &DocArgs) -> Exit {
         let pages: Vec<String> = builtins()
             .map(builtin_page)
             .chain(blocks().map(block_page))
+            .chain(events().map(event_page))
             .collect();
         out(&markdown::render(&pages.join("\n\n"), &look));
     }
@@ -95,7 +100,9 @@ pub(crate) fn run(args: &DocArgs) -> Exit {
 /// Every name that has a page.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     let builtins = align_stdlib::builtins().map(|b| b.name);
-    builtins.chain(align_stdlib::blocks::LIST.iter().map(|b| b.word))
+    builtins
+        .chain(align_stdlib::blocks::LIST.iter().map(|b| b.word))
+        .chain(EVENTS.iter().map(|e| e.name))
 }
 
 fn words() -> Vec<PossibleValue> {
@@ -144,6 +151,20 @@ fn block_entry(block: &Block) -> Entry {
     }
 }
 
+fn event_entry(event: &Event) -> Entry {
+    Entry {
+        name: event.name,
+        group: "event",
+        summary: first_line(event.docs).trim(),
+        docs: language::prose(event.docs),
+        since: 1,
+        params: event.params.iter().map(param_entry).collect(),
+        data: Vec::new(),
+        needs_env: false,
+        metrics: &[],
+    }
+}
+
 fn param_entry(param: &Param) -> ParamEntry {
     ParamEntry {
         name: param.name,
@@ -178,6 +199,11 @@ fn list(look: &Look) {
         for builtin in of_group {
             line(builtin.name, builtin.summary());
         }
+    }
+    outln("");
+    outln(&look.paint(Tone::Bold, "failure events"));
+    for event in EVENTS {
+        line(event.name, first_line(event.docs));
     }
 }
 
@@ -228,6 +254,19 @@ fn block_page(block: &Block) -> String {
     if !block.fields.is_empty() {
         page += "\n## Fields\n\n";
         page += &params(block.fields);
+    }
+    page
+}
+
+fn event_page(event: &Event) -> String {
+    let mut page = format!(
+        "# {}\n\nfailure event, since edition 1\n\n{}\n",
+        event.name,
+        event.docs.trim()
+    );
+    if !event.params.is_empty() {
+        page += "\n## Arguments\n\n";
+        page += &params(event.params);
     }
     page
 }
@@ -346,6 +385,7 @@ mod tests {
         let all: Vec<Entry> = align_stdlib::builtins()
             .map(builtin_entry)
             .chain(align_stdlib::blocks::LIST.iter().map(block_entry))
+            .chain(EVENTS.iter().map(event_entry))
             .collect();
         crate::ui::schema::assert_keys("doc", &serde_json::to_value(all).unwrap());
     }

@@ -189,7 +189,7 @@ impl Trainer for CriticTrainer {
         Ok(out)
     }
 
-    fn evaluate(&mut self, _index: u64, _episodes: u64) -> Result<Evaluation, JobError> {
+    fn evaluate(&mut self, _episodes: u64) -> Result<Evaluation, JobError> {
         let plain = self.learner.device.clone();
         let (target, online) = (
             self.target.tensors(&plain),

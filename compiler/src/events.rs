@@ -1,0 +1,95 @@
+//! The failure events of the language: their words, what they mean, what they take.
+
+use align_schema::{Bounds, Dim, Effect, Param, Ty};
+
+/// A failure event.
+#[derive(Debug)]
+pub struct Event {
+    /// Its word.
+    pub name: &'static str,
+    /// When it happens; the first line is a summary.
+    pub docs: &'static str,
+    /// Its arguments.
+    pub params: &'static [Param],
+}
+
+/// All of them, in the order in which they are told; `else` stands for all others.
+pub const EVENTS: &[Event] = &[
+    Event {
+        name: "nan",
+        docs: "A loss, a gradient or a metric is not finite.\n\nIt is found before any weight is changed, or at the evaluation that reads it.",
+        params: &[],
+    },
+    Event {
+        name: "oom",
+        docs: "Memory ran out: of the device, or of the machine.\n\nAlso when the system killed the worker for its memory.",
+        params: &[],
+    },
+    Event {
+        name: "crash",
+        docs: "The worker died: a panic, an abort, a segmentation fault, a signal.\n\nNothing but its attempt is harmed; the next one goes on from the newest checkpoint.",
+        params: &[],
+    },
+    Event {
+        name: "timeout",
+        docs: "The worker made no progress for 30 minutes.\n\nIt is watched where a stage has an arm for it.",
+        params: &[],
+    },
+    Event {
+        name: "data",
+        docs: "The data of the stage is unusable: it cannot be read, or the stage finds nothing in it to learn from.",
+        params: &[],
+    },
+    Event {
+        name: "dead_signal",
+        docs: "There is nothing left to learn from: in every reading between two evaluations `reward.spread` or `grad_norm` was zero (under 1e-8).\n\n\
+               Rewards that do not differ give no policy gradient; a gradient of zero moves no weight. `retry` goes on with other random numbers.",
+        params: &[],
+    },
+    Event {
+        name: "regression",
+        docs: "A metric of an evaluation is worse than that of a reference checkpoint.\n\nA statement of the stage: `on regression(score, worse: 10%, than: pretrain.best) => rollback(to: best, then: skip)`. An arm that is \
+               added later is asked of the evaluations that are stored.",
+        params: REGRESSION,
+    },
+    Event {
+        name: "else",
+        docs: "Any event that no arm before it answers.",
+        params: &[],
+    },
+];
+
+/// The words of all events.
+pub fn words() -> Vec<&'static str> {
+    EVENTS.iter().map(|e| e.name).collect()
+}
+
+pub(crate) const REGRESSION: &[Param] = &[
+    Param {
+        name: "metric",
+        ty: Ty::Metric,
+        bounds: None,
+        default: None,
+        required: true,
+        effect: Effect::Inert,
+        docs: "The metric that is compared.",
+    },
+    Param {
+        name: "worse",
+        ty: Ty::Amount(&[Dim::Share, Dim::Score, Dim::Return]),
+        bounds: Some(Bounds::at_least(0.0)),
+        default: None,
+        required: true,
+        effect: Effect::Inert,
+        docs: "How much worse it may get; a share is relative.",
+    },
+    Param {
+        name: "than",
+        ty: Ty::Checkpoint,
+        bounds: None,
+        default: None,
+        required: true,
+        effect: Effect::Inert,
+        docs: "The checkpoint whose metric is the reference.",
+    },
+];
