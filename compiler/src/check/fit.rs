@@ -274,7 +274,7 @@ impl Checker<'_> {
         if horizon % multiple == 0 {
             return true;
         }
-        let near = (horizon / multiple).max(1) * multiple;
+        let near = (horizon / multiple).max(1).saturating_mul(multiple);
         self.report(
             Diagnostic::error(
                 "A2009",
@@ -285,7 +285,7 @@ impl Checker<'_> {
             .with_label(format!("windows of {horizon} steps"))
             .with_place(hfile, hspan, format!("{horizon} steps here"))
             .with_place(model.at.file, net, format!("halves the window until {multiple} steps are one"))
-            .with_help(format!("such as `horizon = {near} steps` or `{} steps`", near + multiple)),
+            .with_help(format!("such as `horizon = {near} steps` or `{} steps`", near.saturating_add(multiple))),
         );
         false
     }
