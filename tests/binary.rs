@@ -26,6 +26,11 @@ pub fn path() -> PathBuf {
     found
 }
 
+/// Whether a process runs the binary.
+pub fn is(pid: u32) -> bool {
+    std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == path())
+}
+
 /// What a run of the binary gave.
 #[derive(Clone, Debug)]
 pub struct Done {

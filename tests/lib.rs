@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 
 pub mod binary;
 pub mod pinned;
+pub mod processes;
 pub mod stream;
 pub mod world;
 

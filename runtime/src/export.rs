@@ -1,6 +1,7 @@
 //! How does a file get out of the store?  Whole or not at all, and never over a file that is not ours.
 //!
-//! Ours is what a run of this store wrote and nobody changed since: its content is noted under `exports/`.
+//! Ours is what a run of this store wrote and nobody changed since: its content is noted under `exports/`, before it is written, so that
+//! a run that dies in between leaves nothing that the next one takes for a stranger's.
 
 use std::fs;
 use std::io;
@@ -27,42 +28,51 @@ pub fn put(store: &Store, path: &Path, digest: &Digest) -> Result<Written, Strin
         _ => e.to_string(),
     };
     let note = note(store, path).map_err(wrong)?;
+    let mut before = None;
     match fs::metadata(path) {
         Ok(about) if about.is_dir() => return Err("it is a folder".to_owned()),
         Ok(_) => {
             let found = digest_file(path).map_err(wrong)?;
-            let ours = fs::read_to_string(&note).unwrap_or_default();
+            let noted = fs::read_to_string(&note).unwrap_or_default();
             if found == *digest {
-                // A run that died may have written the file and not the note.
-                if ours.trim() != found.0 {
-                    remember(store, &note, digest).map_err(wrong)?;
+                if noted != found.0 {
+                    remember(store, &note, &[digest]).map_err(wrong)?;
                 }
                 return Ok(Written::Same);
             }
-            if ours.trim() != found.0 {
+            if !noted.lines().any(|ours| ours == found.0) {
                 return Err(
                     "a file with other content is there that no run of this store wrote; move it away, or export to another path"
                         .to_owned(),
                 );
             }
+            before = Some(found);
         }
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}
         Err(e) => return Err(wrong(e)),
     }
     let bytes = store.get(digest).map_err(|e| e.to_string())?;
+    let either: Vec<&Digest> = before.iter().chain([digest]).collect();
+    remember(store, &note, &either).map_err(wrong)?;
     disk::deliver(path, &bytes).map_err(wrong)?;
-    remember(store, &note, digest).map_err(wrong)?;
+    if before.is_some() {
+        remember(store, &note, &[digest]).map_err(wrong)?;
+    }
     Ok(Written::New)
 }
 
-/// Notes that a file is ours.
-fn remember(store: &Store, note: &Path, digest: &Digest) -> io::Result<()> {
+/// Notes that a file is ours when it has one of these contents.
+fn remember(store: &Store, note: &Path, digests: &[&Digest]) -> io::Result<()> {
     if let Some(folder) = note.parent()
         && !folder.exists()
     {
         disk::make_dirs(&[folder])?;
     }
-    disk::publish(&store.tmp(), &[(note.to_path_buf(), digest.0.as_bytes())])
+    let lines: Vec<&str> = digests.iter().map(|d| d.0.as_str()).collect();
+    disk::publish(
+        &store.tmp(),
+        &[(note.to_path_buf(), lines.join("\n").as_bytes())],
+    )
 }
 
 /// Where it is noted what a run wrote to a path.
@@ -91,11 +101,15 @@ mod tests {
         assert_eq!(put(&store, &path, &one), Ok(Written::New));
         assert_eq!(put(&store, &path, &one), Ok(Written::Same));
         assert_eq!(put(&store, &path, &two), Ok(Written::New));
-        // A run that died between the file and its note: the file is still ours.
+        // A run that died before the file or after it: either is still ours.
         let noted = note(&store, &path).unwrap();
-        fs::write(&noted, &one.0).unwrap();
-        assert_eq!(put(&store, &path, &two), Ok(Written::Same));
-        assert_eq!(put(&store, &path, &one), Ok(Written::New));
+        for there in ["one", "two"] {
+            fs::write(&noted, format!("{one}\n{two}")).unwrap();
+            fs::write(&path, there).unwrap();
+            let three = blob(&store, &format!("three after {there}"));
+            assert_eq!(put(&store, &path, &three), Ok(Written::New));
+            assert_eq!(fs::read_to_string(&noted).unwrap(), three.0);
+        }
         assert_eq!(put(&store, &path, &two), Ok(Written::New));
         assert_eq!(fs::read_to_string(&path).unwrap(), "two");
         // A person changed it.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::disk;
 use crate::record::Turn;
-use crate::store::{Store, digest_file};
+use crate::store::{Store, digest_file, read_json, sealed};
 
 /// A file outside the store as it was when it was last read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -72,10 +72,8 @@ impl<'a> Keys<'a> {
         let list = self.store.root().join("sources.json");
         let mut seen = self.seen.borrow_mut();
         let seen = seen.get_or_insert_with(|| {
-            fs::read(&list)
-                .ok()
-                .and_then(|b| serde_json::from_slice(&b).ok())
-                .unwrap_or_default()
+            // One that is damaged is none: the files are read again.
+            read_json(&list).ok().flatten().unwrap_or_default()
         });
         if let Some(old) = seen.get(&name)
             && (old.size, old.modified, old.inode) == now
@@ -96,7 +94,7 @@ impl<'a> Keys<'a> {
             },
         );
         let lasting: BTreeMap<_, _> = seen.iter().filter(|(_, s)| !s.young).collect();
-        if let Ok(bytes) = serde_json::to_vec(&lasting) {
+        if let Ok(bytes) = sealed(&lasting) {
             // Only a memory of work done; losing it costs a second reading.
             let _ = disk::place(&self.store.tmp(), &list, &bytes);
         }

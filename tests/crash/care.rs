@@ -86,7 +86,7 @@ pub fn spots(scene: &Scene) -> Vec<Spot> {
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned());
         let name = name.unwrap_or_default();
         let bytes = std::fs::read(store.join(&path)).unwrap_or_default();
-        let outside = path.starts_with("exports") || path == Path::new("format");
+        let outside = path == Path::new("format");
         if name.ends_with("lock") || name == "stderr" || name == "report.html" || outside {
             continue;
         }

@@ -17,6 +17,7 @@ mod points;
 mod power;
 mod record;
 mod scene;
+mod watch;
 
 use std::process::Command;
 use std::sync::Mutex;
@@ -31,6 +32,7 @@ const KILLS: usize = 3;
 const ERRORS: usize = 13;
 const OUTAGES: usize = 23;
 const SPOTS: usize = 3;
+const EDITS: usize = 13;
 
 fn main() {
     let arguments = Arguments::from_args();
@@ -73,6 +75,10 @@ fn main() {
             Trial::test("an error at every write", || {
                 struck(&[Blow::Error("EIO"), Blow::Error("ENOSPC")], ERRORS, 400)
             }),
+            Trial::test(
+                "watch struck at every write while an edit is taken over",
+                watched,
+            ),
             Trial::test("gc killed at every write", || {
                 let stride = stride(SPOTS);
                 let points = care::killed(stride)?;
@@ -177,6 +183,39 @@ fn struck(blows: &[Blow], gate: usize, least: usize) -> Result<(), Failed> {
     }
     // Signs of life come by the clock, so that a few calls at the end of a count may be missing.
     if reached * 20 < taken.len() * 19 {
+        return Err(format!("only {reached} of {} points were reached", taken.len()).into());
+    }
+    Ok(())
+}
+
+fn watched() -> Result<(), Failed> {
+    let wanted = watch::unbroken();
+    let start = watch::start();
+    let points = watch::points(&start);
+    let blows = [Blow::Kill, Blow::Error("EIO")];
+    let all: Vec<_> = points
+        .iter()
+        .flat_map(|point| blows.iter().map(move |blow| (point, *blow)))
+        .collect();
+    let stride = stride(EDITS);
+    let taken: Vec<_> = all.iter().step_by(stride).collect();
+    let reached = AtomicUsize::new(0);
+    let wrong = each(&taken, |(point, blow)| {
+        if watch::strike(&start, point, *blow, &wanted)? {
+            reached.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    });
+    let reached = reached.into_inner();
+    println!(
+        "watch: {} points, {} tried (1 of {stride}), {reached} reached, {} wrong",
+        all.len(),
+        taken.len(),
+        wrong.len()
+    );
+    verdict(&wrong)?;
+    // What is written after an edit depends on when it came.
+    if reached * 10 < taken.len() * 8 {
         return Err(format!("only {reached} of {} points were reached", taken.len()).into());
     }
     Ok(())

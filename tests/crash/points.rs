@@ -62,15 +62,21 @@ pub enum Blow {
     Error(&'static str),
 }
 
-/// One call of one process.
+/// One call of a process.
 #[derive(Clone, Debug)]
-pub struct Point {
-    pub victim: Victim,
-    pub call: String,
+pub struct Call {
+    pub name: String,
     /// It is the nth of its name.
     pub nth: usize,
     /// The text of the log, for people.
     pub shown: String,
+}
+
+/// One call of one process.
+#[derive(Clone, Debug)]
+pub struct Point {
+    pub victim: Victim,
+    pub call: Call,
 }
 
 /// Where each victim starts: an empty store, one in which the nodes before are done, or one that a broken run left.
@@ -82,7 +88,8 @@ pub struct Stage {
     pub points: Vec<Point>,
 }
 
-fn words(log: &Path, more: &[&str]) -> Vec<String> {
+/// The words of `strace` that trace what changes the disk.
+pub fn words(log: &Path, more: &[&str]) -> Vec<String> {
     let trace = format!("trace={}", CALLS.join(","));
     let mut words: Vec<String> = ["strace", "-A", "-o"].map(str::to_owned).to_vec();
     words.push(log.display().to_string());
@@ -150,6 +157,16 @@ fn points(victim: Victim, start: &Scene) -> Vec<Point> {
     };
     assert_eq!(ran.code, 0, "under strace: {}", ran.err);
     let text = std::fs::read_to_string(&log).expect("a log of strace");
+    let out: Vec<Point> = calls(&text)
+        .into_iter()
+        .map(|call| Point { victim, call })
+        .collect();
+    assert!(out.len() > 10, "{victim:?} writes nothing:\n{text}");
+    out
+}
+
+/// The calls of a log that change the disk.
+pub fn calls(text: &str) -> Vec<Call> {
     let mut counts = std::collections::BTreeMap::<String, usize>::new();
     let mut out = Vec::new();
     for line in text.lines() {
@@ -164,15 +181,32 @@ fn points(victim: Victim, start: &Scene) -> Vec<Point> {
         if call.starts_with("open") && !line.contains("O_CREAT") {
             continue;
         }
-        out.push(Point {
-            victim,
-            call: call.to_owned(),
+        out.push(Call {
+            name: call.to_owned(),
             nth: *nth,
             shown: line.chars().take(120).collect(),
         });
     }
-    assert!(out.len() > 10, "{victim:?} writes nothing:\n{text}");
     out
+}
+
+/// The words of `strace` that strike at a call.
+pub fn inject(log: &Path, call: &Call, blow: Blow) -> Vec<String> {
+    let what = match blow {
+        Blow::Kill => "signal=SIGKILL".to_owned(),
+        Blow::Error(name) => format!("error={name}"),
+    };
+    let inject = format!("inject={}:{what}:when={}", call.name, call.nth);
+    words(log, &["-e", &inject])
+}
+
+/// Whether the blow fell, by the log.
+pub fn reached(log: &Path, blow: Blow) -> bool {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    match blow {
+        Blow::Kill => text.contains("+++ killed by SIGKILL"),
+        Blow::Error(_) => text.contains("(INJECTED)"),
+    }
 }
 
 /// Strikes at a point and runs the program again; whether the point was reached, or what went wrong.
@@ -180,25 +214,14 @@ pub fn strike(stage: &Stage, point: &Point, blow: Blow, wanted: &Results) -> Res
     let scene = stage.start.twin();
     let logs = Scene::bare();
     let log = logs.path().join("log");
-    let what = match blow {
-        Blow::Kill => "signal=SIGKILL".to_owned(),
-        Blow::Error(name) => format!("error={name}"),
-    };
-    let inject = format!("inject={}:{what}:when={}", point.call, point.nth);
-    let under = words(&log, &["-e", &inject]);
+    let under = inject(&log, &point.call, blow);
     let ran = match point.victim {
         Victim::Driver | Victim::NextDriver => scene.run_under(&under, None, &[]),
         Victim::Worker(_) | Victim::NextWorker => scene.run_under(&[], Some(&under.join(" ")), &[]),
     };
-    let text = std::fs::read_to_string(&log).unwrap_or_default();
-    let struck = match blow {
-        Blow::Kill => text.contains("+++ killed by SIGKILL"),
-        Blow::Error(_) => text.contains("(INJECTED)"),
-    };
+    let struck = reached(&log, blow);
     let fail = |why: String| {
-        let Point {
-            victim, nth, shown, ..
-        } = point;
+        let (victim, Call { nth, shown, .. }) = (point.victim, &point.call);
         format!("{victim:?}, {blow:?} at call {nth}, {shown}\n  {why}")
     };
     if let Some(text) = scene.panics(&ran) {
@@ -220,5 +243,6 @@ pub fn strike(stage: &Stage, point: &Point, blow: Blow, wanted: &Results) -> Res
 
 /// Whether the point is where the run says something: then it may not be able to.
 fn mute(point: &Point) -> bool {
-    point.call == "write" && (point.shown.contains("write(1,") || point.shown.contains("write(2,"))
+    let shown = &point.call.shown;
+    shown.starts_with("write(1,") || shown.starts_with("write(2,")
 }

@@ -94,6 +94,11 @@ impl Scene {
         Self { folder }
     }
 
+    /// Writes the program.
+    pub fn write(&self, text: &str) {
+        std::fs::write(self.path().join("main.align"), text).expect("a program is written");
+    }
+
     /// A copy with everything in it.
     pub fn twin(&self) -> Self {
         let scene = Self::bare();

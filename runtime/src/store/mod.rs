@@ -33,6 +33,7 @@ use crate::disk;
 pub use blob::digest_file;
 pub use gc::{Collected, Gone, Waste};
 pub use node::NodeFolder;
+pub(crate) use node::{read_json, sealed};
 pub use survey::{Damage, Survey};
 
 /// Version of the layout.

@@ -34,7 +34,7 @@ impl Store {
 const CHECKSUM: &str = "\n\"crc32 ";
 
 /// A record with its checksum.
-fn sealed<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<Vec<u8>> {
+pub(crate) fn sealed<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<Vec<u8>> {
     let mut bytes = serde_json::to_vec(value)?;
     let sum = crc32fast::hash(&bytes);
     bytes.extend_from_slice(format!("{CHECKSUM}{sum:08x}\"\n").as_bytes());
@@ -55,7 +55,7 @@ fn unsealed(bytes: &[u8]) -> Result<&[u8], &'static str> {
     }
 }
 
-pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreError> {
+pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreError> {
     let damaged = |what: String| StoreError::Damaged {
         path: path.to_path_buf(),
         what,
