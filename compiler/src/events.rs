@@ -32,7 +32,7 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: "timeout",
-        docs: "The worker made no progress for 30 minutes.\n\nIt is watched where a stage has an arm for it.",
+        docs: "The worker gave no sign of life for 30 minutes, or for as long as `--stall` says.\n\nIt is watched where a stage has an arm that answers it.",
         params: &[],
     },
     Event {

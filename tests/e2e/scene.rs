@@ -1,13 +1,14 @@
 //! A folder with a program and a store of its own, and runs in it.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, Sender};
 use std::time::Duration;
 
 use align_tests::binary::{Done, align, code, command};
+use align_tests::processes::{children, send};
 use align_tests::root;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -64,9 +65,28 @@ impl Scene {
         self.begin("watch", more)
     }
 
+    /// Starts to watch it as a child of another program, whose standard input this test writes.
+    pub fn watch_under(&self, words: &[&str], more: &[&str]) -> Running {
+        let own = align_tests::binary::path().display().to_string();
+        let align = [own.as_str(), "watch", "main.align", "--json"];
+        let mut under = std::process::Command::new(words.first().expect("a program"));
+        under
+            .args(words.iter().skip(1))
+            .args(align)
+            .args(more)
+            .current_dir(self.path())
+            .stdin(Stdio::piped())
+            .env_remove("ALIGN_STORE");
+        Self::begun(under)
+    }
+
     fn begin(&self, command_word: &str, more: &[&str]) -> Running {
         let args = [&[command_word, "main.align", "--json"], more].concat();
-        let mut child = command(self.path(), &args)
+        Self::begun(command(self.path(), &args))
+    }
+
+    fn begun(mut command: std::process::Command) -> Running {
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -136,11 +156,25 @@ impl Running {
         let mut line = String::new();
         match self.events.read_line(&mut line) {
             Ok(0) | Err(_) => None,
+            // A terminal shows what is typed, too.
+            Ok(_) if self.child.stdin.is_some() && !line.starts_with('{') => self.next(),
             Ok(_) => {
                 let event = serde_json::from_str(&line);
                 Some(event.unwrap_or_else(|e| panic!("`{line}` is no event: {e}")))
             }
         }
+    }
+
+    /// Types something.
+    pub fn types(&mut self, text: &str) {
+        let input = self.child.stdin.as_mut().expect("an input");
+        input.write_all(text.as_bytes()).expect("it is typed");
+    }
+
+    /// Waits for the end of what was told to end by itself.
+    pub fn wait(mut self) -> i32 {
+        while self.next().is_some() {}
+        code(self.child.wait().expect("the run ends"))
     }
 
     /// Reads on to an event of this kind and of a node whose name ends so; panics when the run ends before.
@@ -202,32 +236,4 @@ impl Running {
 /// Events of one kind.
 pub fn of_kind<'a>(events: &'a [Value], kind: &str) -> Vec<&'a Value> {
     events.iter().filter(|e| e["event"] == kind).collect()
-}
-
-fn send(signal: &str, pid: u32) {
-    let status = std::process::Command::new("kill")
-        .args([format!("-{signal}"), pid.to_string()])
-        .status();
-    assert!(status.is_ok_and(|s| s.success()), "kill -{signal} {pid}");
-}
-
-/// Processes whose parent is this one.
-fn children(parent: u32) -> Vec<u32> {
-    let Ok(entries) = std::fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    entries
-        .filter_map(|e| e.ok()?.file_name().to_str()?.parse::<u32>().ok())
-        .filter(|pid| {
-            let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else {
-                return false;
-            };
-            // `pid (name) state parent ..`; the name may hold anything.
-            let after = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
-            let mut fields = after.split(' ');
-            // A process that has ended and was not yet waited for is none.
-            let alive = fields.next().is_some_and(|state| state != "Z");
-            alive && fields.next() == Some(parent.to_string().as_str())
-        })
-        .collect()
 }

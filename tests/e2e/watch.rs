@@ -249,6 +249,65 @@ fn long_work_is_not_stopped_without_asking() {
     run.end();
 }
 
+/// Gives a program a terminal of its own: what is typed comes from standard input.
+const TERMINAL: &str = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
+
+#[test]
+fn on_a_terminal_a_person_is_asked_before_work_is_stopped() {
+    let scene = Scene::of(&program(4000, "batch = 32"));
+    let mut run = scene.watch_under(&["python3", "-c", TERMINAL], &["--ask"]);
+    started(&mut run);
+    reach(&mut run, 50);
+    scene.write(&program(4000, "batch = 16"));
+    run.find("the question", |e| says(e, "y and Enter stops it now"));
+    // Anything else leaves it at work.
+    run.types("no\n");
+    run.find("more of it", |e| e["event"] == "evaluated");
+    run.types("y\n");
+    run.find("why", |e| says(e, "batch 32 → 16 (main.align:16)"));
+    assert_eq!(started(&mut run), 0);
+    run.types("\u{3}");
+    assert_eq!(run.wait(), 130);
+}
+
+#[test]
+fn where_the_system_tells_no_changes_it_looks_by_itself() {
+    let traced = std::process::Command::new("strace")
+        .args(["-o", "/dev/null", "true"])
+        .output();
+    if !traced.is_ok_and(|out| out.status.success()) {
+        println!("left out: strace cannot trace here");
+        return;
+    }
+    for (call, error) in [("inotify_init1", "EMFILE"), ("inotify_add_watch", "ENOSPC")] {
+        let (trace, fault) = (
+            format!("trace={call}"),
+            format!("inject={call}:error={error}"),
+        );
+        let strace = [
+            "strace",
+            "-f",
+            "-o",
+            "/dev/null",
+            "-e",
+            &trace,
+            "-e",
+            &fault,
+        ];
+        let scene = Scene::of(&program(25, ""));
+        let mut run = scene.watch_under(&strace, &[]);
+        if call == "inotify_init1" {
+            run.find("that it does", |e| says(e, "looking twice a second"));
+        }
+        run.until("settled", "");
+        scene.write(&program(50, ""));
+        run.until("edited", "");
+        run.until("settled", "");
+        assert!(run.signal_workers("INT") > 0, "the driver below strace");
+        assert_eq!(run.wait(), 130);
+    }
+}
+
 #[test]
 fn a_broken_program_is_watched_until_it_is_whole() {
     let scene = Scene::of("align 1\nmodel m {");

@@ -5,6 +5,7 @@
 
 mod export;
 mod handle;
+mod memory;
 mod options;
 mod replan;
 mod start;

@@ -71,7 +71,7 @@ pub struct RunOptions {
     pub numeric: String,
     /// Device for workers.
     pub device: String,
-    /// A worker that says nothing for so long raises `timeout`, where a node has an arm for it.
+    /// A worker that says nothing for so long raises `timeout`, where a node has an arm that answers it.
     pub stall: Duration,
 }
 

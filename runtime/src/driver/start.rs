@@ -9,7 +9,7 @@ use align_runtime_api::{Input, Job, NodeState, RunEvent};
 use align_schema::{Dim, Port};
 
 use super::watch::Running;
-use super::{Driver, RunError};
+use super::{Driver, RunError, memory};
 use crate::board::{Board, How, Look, Settled, Start, Work, settle};
 use crate::extent::difference;
 use crate::forecast::previous;
@@ -208,6 +208,7 @@ impl Driver<'_> {
             at: 0,
             heard: Instant::now(),
             stalled: false,
+            kills: memory::kills(),
             asked: false,
             since: Instant::now(),
             spent: assignment.spent,

@@ -7,7 +7,7 @@ use align_plan::{EventKind, Key, Node};
 use align_runtime_api::RunEvent;
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{Driver, RunError};
+use super::{Driver, RunError, memory};
 use crate::board::{Work, settle};
 use crate::record::{Ending, Entry, Event};
 use crate::store::journal::Tail;
@@ -26,6 +26,8 @@ pub(super) struct Running {
     pub at: u64,
     pub heard: Instant,
     pub stalled: bool,
+    /// Processes that had been killed for memory when it started.
+    pub kills: Option<u64>,
     /// Whether it was told to stop.
     pub asked: bool,
     /// When it was started, and seconds that went before.
@@ -131,11 +133,14 @@ impl Driver<'_> {
             // One that is told to stop while it still starts dies of the signal, which is nobody's fault.
             if r.ending.is_none() && !r.asked {
                 let folder = self.store.node(&r.key).attempt(r.attempt);
-                r.ending = Some(last_words(&folder, status, r.at, r.stalled));
+                let silence = r.stalled.then_some(self.options.stall);
+                r.ending = Some(last_words(&folder, status, r.at, silence, r.kills));
             }
             return true;
         }
-        let watched = node.arms.iter().any(|a| a.event == EventKind::Timeout);
+        // Where nobody would answer it, a long silence is not held against a worker.
+        let answers = |e: &EventKind| matches!(e, EventKind::Timeout | EventKind::Else);
+        let watched = node.arms.iter().any(|a| answers(&a.event));
         if watched && !r.stalled && r.heard.elapsed() > self.options.stall {
             r.stalled = true;
             signal(&r.child, Signal::KILL);
@@ -271,11 +276,20 @@ fn tell(id: &align_plan::NodeId, entry: Entry, step: &mut u64, on_event: &mut dy
 }
 
 /// The event of a worker that died without a word in its journal.
-fn last_words(folder: &std::path::Path, status: ExitStatus, step: u64, stalled: bool) -> Ending {
+fn last_words(
+    folder: &std::path::Path,
+    status: ExitStatus,
+    step: u64,
+    silence: Option<Duration>,
+    kills: Option<u64>,
+) -> Ending {
     use std::os::unix::process::ExitStatusExt;
     let stderr = std::fs::read(folder.join("stderr")).unwrap_or_default();
     let stderr = String::from_utf8_lossy(&stderr);
-    let line = stderr.lines().rev().find(|l| !l.trim().is_empty());
+    // What comes after the words of a panic is for whoever debugs it.
+    let said = stderr.split("stack backtrace:").next().unwrap_or_default();
+    let told = |l: &&str| !l.trim().is_empty() && !l.starts_with("note: ");
+    let line = said.lines().rev().find(told);
     if status.code() == Some(i32::from(worker::AGAIN)) {
         return Ending::Paused;
     }
@@ -284,9 +298,17 @@ fn last_words(folder: &std::path::Path, status: ExitStatus, step: u64, stalled: 
     }
     let event = |kind, detail| -> Event { worker::event(kind, detail, step) };
     Ending::Event(match (status.signal(), line) {
-        _ if stalled => event("timeout", "the worker made no progress".into()),
+        _ if silence.is_some() => {
+            let limit = silence.unwrap_or_default().as_secs_f64();
+            let limit = align_schema::Quantity::new(limit, align_schema::Dim::Time);
+            event("timeout", format!("no sign of life for {limit}"))
+        }
         _ if stderr.contains("memory allocation of") => {
+            let line = said.lines().find(|l| l.contains("memory allocation of"));
             event("oom", line.unwrap_or("out of memory").to_owned())
+        }
+        (Some(9), _) if kills.is_some() && memory::kills() > kills => {
+            event("oom", "the system killed the worker for its memory".into())
         }
         (Some(9), _) => event("crash", "killed by signal 9".into()),
         (Some(signal), line) => {

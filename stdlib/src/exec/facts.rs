@@ -1,7 +1,7 @@
 //! What does a checkpoint know beside its weights?  The model's definition, the scaling of its data, where it may start.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use align_runtime_api::{Input, JobError};
 use align_schema::Value;
@@ -114,12 +114,23 @@ impl State {
     }
 }
 
+/// All bytes of a file of an artifact.
+pub fn whole(path: &Path) -> Result<Vec<u8>, JobError> {
+    std::fs::read(path).map_err(|e| {
+        let text = format!("cannot read {}: {e}", path.display());
+        match e.kind() {
+            std::io::ErrorKind::OutOfMemory => JobError::OutOfMemory(text),
+            _ => JobError::Data(text),
+        }
+    })
+}
+
 /// Reads one file of a checkpoint.
 pub fn read(files: &BTreeMap<String, PathBuf>, name: &str) -> Result<Vec<u8>, JobError> {
     let path = files
         .get(name)
         .ok_or_else(|| JobError::Data(format!("the checkpoint has no file `{name}`")))?;
-    std::fs::read(path).map_err(|e| JobError::Data(format!("cannot read {}: {e}", path.display())))
+    whole(path)
 }
 
 /// The input of a job with this role.

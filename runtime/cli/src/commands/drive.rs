@@ -10,7 +10,7 @@ use align_runtime::{Interrupt, RunOptions};
 use clap::Args;
 
 use super::ended::Around;
-use super::{MachineArgs, StoreArgs};
+use super::{MachineArgs, StoreArgs, duration};
 use crate::host;
 
 #[derive(Args, Debug)]
@@ -23,6 +23,9 @@ pub(super) struct DriveArgs {
     /// When a node fails, go on with all that does not need it, whatever the file says.
     #[arg(long, conflicts_with = "fail_fast")]
     keep_going: bool,
+    /// A worker without a sign of life for so long is ended, where its stage has an arm for `timeout`.
+    #[arg(long, value_name = "TIME", default_value = "30 min", value_parser = duration)]
+    stall: f64,
     /// Stop everything when a node fails.
     #[arg(long)]
     fail_fast: bool,
@@ -58,6 +61,8 @@ impl DriveArgs {
             device: self.device(),
             ..RunOptions::default()
         };
+        // A time beyond what a clock counts is no limit.
+        options.stall = Duration::try_from_secs_f64(self.stall).unwrap_or(Duration::MAX);
         if let Some(jobs) = self.jobs {
             options.jobs = jobs as usize;
         }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::normaliser::Normaliser;
 use super::rollouts::Rollouts;
 use crate::exec::env::Stream;
+use crate::exec::facts::whole;
 
 /// What a dataset holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,5 +164,5 @@ pub(super) fn read(files: &BTreeMap<String, PathBuf>, name: &str) -> Result<Vec<
     let path = files
         .get(name)
         .ok_or_else(|| JobError::Data(format!("the dataset has no file `{name}`")))?;
-    std::fs::read(path).map_err(|e| JobError::Data(format!("cannot read {}: {e}", path.display())))
+    whole(path)
 }
