@@ -2,7 +2,6 @@
 
 use align_plan::{Key, Node, NodeKind, Part, Plan};
 use align_runtime_api::{Library, PlanAction, PlanEntry};
-use serde::Serialize;
 
 use crate::board::{Board, How, Look, Settled, Work};
 use crate::extent::difference;
@@ -216,69 +215,4 @@ pub fn previous(plan: &Plan, store: &Store, node: &Node, now: &Key) -> Option<Ve
         return None;
     }
     store.node(&key).parts()
-}
-
-/// One part of a key, then and now.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct PartChange {
-    /// Such as `optim.lr`.
-    pub name: String,
-    /// The value when the node last started.
-    pub old: Option<String>,
-    /// The value now.
-    pub new: Option<String>,
-    /// Whether they are the same.
-    pub same: bool,
-}
-
-/// Part by part, why a node's key is what it is; none when its inputs are not known yet.
-pub fn why(
-    plan: &Plan,
-    store: &Store,
-    library: &dyn Library,
-    numeric: &str,
-    id: &str,
-) -> Option<Vec<PartChange>> {
-    let mut board = Board::new(plan, store, library, numeric);
-    for (i, node) in plan.nodes.iter().enumerate() {
-        let look = board.look(i, false);
-        if node.id.0 == id || node.name == id {
-            let (key, parts) = match look {
-                Look::Work(work) => (work.key, work.parts),
-                Look::Settled(settled) => {
-                    let key = settled.key?;
-                    let parts = store.node(&key).parts()?;
-                    (key, parts)
-                }
-                Look::Wait(_) => return None,
-            };
-            let old = previous(plan, store, node, &key).unwrap_or_default();
-            return Some(changes(&old, &parts));
-        }
-        if let (Look::Settled(settled), Some(slot)) = (look, board.settled.get_mut(i)) {
-            *slot = Some(*settled);
-        }
-    }
-    None
-}
-
-fn changes(old: &[Part], new: &[Part]) -> Vec<PartChange> {
-    let gone = old.iter().filter(|o| !new.iter().any(|n| n.name == o.name));
-    new.iter()
-        .map(|n| {
-            let before = old.iter().find(|o| o.name == n.name);
-            PartChange {
-                name: n.name.clone(),
-                old: before.map(|o| o.value.clone()),
-                new: Some(n.value.clone()),
-                same: old.is_empty() || before.is_some_and(|o| o.digest == n.digest),
-            }
-        })
-        .chain(gone.map(|o| PartChange {
-            name: o.name.clone(),
-            old: Some(o.value.clone()),
-            new: None,
-            same: false,
-        }))
-        .collect()
 }

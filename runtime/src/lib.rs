@@ -19,13 +19,15 @@ mod saved;
 mod status;
 pub mod store;
 mod timing;
+mod why;
 mod words;
 mod worker;
 
 pub use driver::{Interrupt, Loss, Orders, Outcome, RunError, RunOptions, run, run_agreed, watch};
-pub use forecast::{Outlook, PartChange, Risen, forecast, outlook, why};
+pub use forecast::{Outlook, Risen, forecast, outlook};
 pub use saved::{Predicted, Saved};
 pub use status::status;
 pub use store::{Collected, Damage, Gone, Store, StoreError, Survey, Waste};
 pub use timing::{Timing, timing};
+pub use why::{PartChange, Why, why};
 pub use worker::worker;

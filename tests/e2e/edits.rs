@@ -327,3 +327,63 @@ stage base trains planner on rollouts {
         Some("rerun")
     );
 }
+
+/// `align why` of `tuned`, as text and as data.
+fn why(scene: &Scene) -> (String, Value) {
+    let text = align(scene.path(), &["why", "main.align", "tuned"]);
+    let data = align(scene.path(), &["why", "main.align", "tuned", "--json"]);
+    assert_eq!((text.code, data.code), (0, 0), "{}{}", text.err, data.err);
+    (text.out, serde_json::from_str(&data.out).expect("JSON"))
+}
+
+/// Names of the parts in a list that are other than before.
+fn changed(data: &Value, list: &str) -> Vec<String> {
+    let parts = data[list].as_array().expect("a list");
+    let other = parts.iter().filter(|p| p["same"] == false);
+    other
+        .filter_map(|p| p["name"].as_str().map(str::to_owned))
+        .collect()
+}
+
+#[test]
+fn why_tells_each_part_with_its_line_for_what_runs_and_for_what_does_not() {
+    let scene = Scene::new("one.align");
+    scene.run_well(&["--inject", "tuned:nan@60"]);
+    let program = std::fs::read_to_string(scene.path().join("main.align")).expect("a program");
+    let (text, data) = why(&scene);
+    assert_eq!(data["action"], "reuse");
+    assert!(changed(&data, "parts").is_empty() && changed(&data, "beside").is_empty());
+    let says = |text: &str, line: &str| {
+        let found = text
+            .lines()
+            .map(|l| l.split_whitespace().collect::<Vec<_>>().join(" "));
+        assert!(found.clone().any(|l| l == line), "no `{line}` in:\n{text}");
+    };
+    says(&text, "`main/tuned`: from the store");
+    says(&text, "ended at 120 steps: budget of 120 steps");
+    says(&text, "loss denoise main.align:24");
+    says(&text, "budget 120 steps main.align:25");
+    assert!(text.contains("• nan at step 60"), "{text}");
+
+    scene.write(&program.replace("budget = 120 steps", "budget = 140 steps"));
+    let (text, data) = why(&scene);
+    assert_eq!(data["action"], "resume");
+    assert_eq!(changed(&data, "beside"), ["budget"]);
+    says(&text, "± budget 120 steps → 140 steps main.align:25");
+
+    scene.write(&program.replace("budget = 120 steps", "budget = 120 steps, batch = 16"));
+    let (text, data) = why(&scene);
+    assert_eq!(data["action"], "rerun");
+    assert_eq!(changed(&data, "parts"), ["batch"]);
+    says(&text, "± batch 32 → 16 main.align:25");
+
+    // What it needs runs again: what it will find there is not known.
+    scene.write(&program.replace("budget = 40 steps", "budget = 40 steps, batch = 16"));
+    let (text, data) = why(&scene);
+    assert_eq!(data["action"], "unknown");
+    assert!(
+        changed(&data, "parts").contains(&"input from".to_owned()),
+        "{data}"
+    );
+    says(&text, "`main/tuned`: not known yet: starts from base");
+}

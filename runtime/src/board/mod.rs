@@ -338,6 +338,21 @@ impl<'a> Board<'a> {
         }
     }
 
+    /// Parts of the key of node `i` as far as they are known: what is not there yet has this word for its digest.
+    pub fn sketch(&self, i: usize, unknown: &str) -> Option<Vec<Part>> {
+        let node = self.node(i)?;
+        let digest = |need: &align_plan::Need| {
+            let settled = self.settled_at(self.find(&need.node)?)?;
+            settled.done.as_ref()?.output(&need.port)?.digest.clone()
+        };
+        let digests: Vec<Digest> = node
+            .needs
+            .iter()
+            .map(|need| digest(need).unwrap_or_else(|| Digest(unknown.to_owned())))
+            .collect();
+        self.keys.parts(node, &digests).ok()
+    }
+
     fn inputs(&self, node: &Node) -> Inputs {
         let mut out = Vec::with_capacity(node.needs.len());
         for need in &node.needs {

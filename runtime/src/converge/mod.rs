@@ -10,8 +10,8 @@ use crate::record::Point;
 
 mod words;
 
-pub use words::nearest;
 use words::reason;
+pub use words::{nearest, written};
 
 /// What a condition is asked of.
 #[derive(Clone, Copy, Debug)]

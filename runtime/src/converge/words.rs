@@ -101,6 +101,39 @@ fn leaf(condition: &Condition) -> String {
     }
 }
 
+/// A condition as a program writes it, with what it left to defaults.
+pub fn written(condition: &Condition) -> String {
+    let join =
+        |items: &[Condition], word: &str| items.iter().map(written).collect::<Vec<_>>().join(word);
+    match condition {
+        Condition::And(items) => join(items, " and "),
+        Condition::Or(items) => join(items, " or "),
+        Condition::Not(inner) => format!("not {}", written(inner)),
+        Condition::Plateau {
+            metric,
+            improve,
+            patience,
+            warmup,
+        } => {
+            let warmup = warmup.map_or_else(String::new, |w| format!(", warmup: {w}"));
+            let name = &metric.name;
+            format!("plateau({name}, improve: {improve}, patience: {patience}{warmup})")
+        }
+        Condition::Reaches { metric, value } => {
+            format!("reaches({}, {})", metric.name, number(*value))
+        }
+        Condition::Flat {
+            metric,
+            within,
+            over,
+        } => format!("flat({}, within: {within}, over: {over})", metric.name),
+        Condition::Diverges { metric, worse } => {
+            format!("diverges({}, worse: {worse})", metric.name)
+        }
+        Condition::Compare { .. } => leaf(condition),
+    }
+}
+
 /// Which part of a condition is how near, such as `plateau of score 2/5 evals`; nothing before the first evaluation.
 pub fn nearest(condition: &Condition, history: &History<'_>) -> Option<String> {
     near(condition, history).map(|(_, text)| text)

@@ -11,8 +11,9 @@ use rustix::process::Signal;
 use super::watch::{Running, signal};
 use super::{Driver, RunError, TICK};
 use crate::board::{Board, Look};
-use crate::extent::{self, difference};
+use crate::extent::difference;
 use crate::forecast::Outlook;
+use crate::why::{beside, place};
 use crate::words::label;
 
 /// Work that a new plan would put aside.
@@ -200,7 +201,7 @@ fn fates(mut board: Board<'_>, workers: &[Running]) -> Vec<Fate> {
                 let why = old.and_then(|r| difference(&r.work.parts, &work.parts));
                 let why = why.map_or_else(
                     || "it is written otherwise".to_owned(),
-                    |why| format!("{why}{}", place(node, &why)),
+                    |why| format!("{why}{}", at(node, &why)),
                 );
                 stop(workers, &mut out, node, &why);
             }
@@ -223,13 +224,9 @@ fn stop(workers: &[Running], fates: &mut [Option<Fate>], node: &Node, why: &str)
     }
 }
 
-/// Where the field stands that a difference names: ` (study.align:12)`.
-pub(super) fn place(node: &Node, difference: &str) -> String {
-    let name = difference.split([' ', '.']).next().unwrap_or("");
-    let place = node.fields.get(name).map(|f| &f.place);
-    place
-        .filter(|p| p.line > 0)
-        .map_or_else(String::new, |p| format!(" ({}:{})", p.file, p.line))
+/// ` (main.align:16)`, where the part stands that a difference begins with.
+pub(super) fn at(node: &Node, difference: &str) -> String {
+    place(node, difference).map_or_else(String::new, |place| format!(" ({place})"))
 }
 
 /// The fields that only evaluations read.
@@ -241,29 +238,15 @@ fn observed(node: &Node) -> Vec<(&String, &align_schema::Value)> {
         .collect()
 }
 
-/// What differs beside the key, in words: `budget 1k steps → 2k steps`.
+/// What differs beside the key, in words: `budget, 1k steps → 2k steps`.
 fn changes(old: &Node, new: &Node) -> String {
-    let (a, b) = (extent::extent(old), extent::extent(new));
-    let mut out = Vec::new();
-    if a.budget != b.budget {
-        let text = |list: &[align_schema::Quantity]| {
-            let all: Vec<String> = list.iter().map(ToString::to_string).collect();
-            all.join(" or ")
-        };
-        out.push(format!("budget, {} → {}", text(&a.budget), text(&b.budget)));
-    }
-    if a.until != b.until {
-        out.push("rule to stop".to_owned());
-    }
-    if (&a.observe, &a.every) != (&b.observe, &b.every) {
-        out.push("evaluation".to_owned());
-    }
-    if a.keep != b.keep {
-        out.push("cadence of checkpoints".to_owned());
-    }
-    if old.arms != new.arms {
-        out.push("failure policy".to_owned());
-    }
+    let parts = beside(old, new).into_iter().filter(|part| !part.same);
+    let mut out: Vec<String> = parts
+        .map(|part| match (part.old, part.new) {
+            (Some(a), Some(b)) if a != b => format!("{}, {a} → {b}", part.name),
+            _ => part.name,
+        })
+        .collect();
     if out.is_empty() {
         out.push("name".to_owned());
     }

@@ -8,6 +8,7 @@ use align_plan::{Need, Node};
 use align_runtime_api::{Input, Job, NodeState, RunEvent};
 use align_schema::{Dim, Port};
 
+use super::replan::at;
 use super::watch::Running;
 use super::{Driver, RunError, memory};
 use crate::board::{Board, How, Look, Settled, Start, Work, settle};
@@ -114,8 +115,10 @@ impl Driver<'_> {
                 }
                 let before = previous(self.plan, self.store, node, &work.key);
                 if let Some(why) = before.and_then(|old| difference(&old, &work.parts)) {
-                    let place = super::replan::place(node, &why);
-                    self.decision(i, format!("{} runs again: {why}{place}", label(node)));
+                    self.decision(
+                        i,
+                        format!("{} runs again: {why}{}", label(node), at(node, &why)),
+                    );
                 }
                 self.launch(i, &work, Start::default(), None)
             }

@@ -30,7 +30,7 @@ pub(crate) fn symbol(action: PlanAction) -> char {
     }
 }
 
-fn words(action: PlanAction) -> &'static str {
+pub(crate) fn words(action: PlanAction) -> &'static str {
     match action {
         PlanAction::Reuse => "from the store",
         PlanAction::Resume => "resume",
