@@ -196,6 +196,8 @@ fn watched() -> Result<(), Failed> {
     let all: Vec<_> = points
         .iter()
         .flat_map(|point| blows.iter().map(move |blow| (point, *blow)))
+        // An event that cannot be told is one that the session would wait for.
+        .filter(|(point, blow)| *blow == Blow::Kill || !points::mute(&point.call))
         .collect();
     let stride = stride(EDITS);
     let taken: Vec<_> = all.iter().step_by(stride).collect();
@@ -214,8 +216,8 @@ fn watched() -> Result<(), Failed> {
         wrong.len()
     );
     verdict(&wrong)?;
-    // What is written after an edit depends on when it came.
-    if reached * 10 < taken.len() * 8 {
+    // What is written, and how often, depends on when the edit came and on signs of life by the clock.
+    if reached * 2 < taken.len() {
         return Err(format!("only {reached} of {} points were reached", taken.len()).into());
     }
     Ok(())

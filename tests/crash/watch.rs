@@ -127,7 +127,9 @@ fn session(scene: &Scene, victim: Victim, under: &[String]) -> Result<Told, Stri
                 // The driver itself; `strace` does not hand signals on.
                 let theirs = below(child.id());
                 let driver = theirs.into_iter().find(|pid| binary::is(*pid));
-                driver.into_iter().for_each(|pid| send("INT", pid));
+                if let Some(pid) = driver {
+                    send("INT", pid);
+                }
             }
             // The worker broke before the edit: it changes what is settled.
             "settled" if !edited => {
@@ -141,6 +143,10 @@ fn session(scene: &Scene, victim: Victim, under: &[String]) -> Result<Told, Stri
     }
     let status = child.wait().map_err(|e| e.to_string())?;
     scene.write(&program(AFTER));
+    if !ended {
+        // It never heard of the edit.
+        told.done.clear();
+    }
     if status.code() == Some(124) {
         return Err("it hung".to_owned());
     }

@@ -119,7 +119,7 @@ fn a_worker_that_faults_aborts_or_hangs_harms_nothing_but_its_attempt() {
         .replace(
             "budget = 120 steps",
             "budget = 400 steps
-    checkpoint every 40 steps { keep = [last(1)] }",
+    checkpoint every 40 steps { keep = [best(score), last(1)] }",
         )
         .replace("else  => fail(lane)", "timeout => retry(times: 1)");
     for (signal, kind, words) in [

@@ -2,6 +2,9 @@
 //!
 //! Nothing here waits for a time: each test reacts to the events that the run itself prints.
 
+// What is left out is said.
+#![allow(clippy::print_stdout)]
+
 mod data;
 mod edits;
 mod exports;
