@@ -1,6 +1,6 @@
 //! Faults on demand, for tests: `ALIGN_INJECT=pretrain:nan@120,rl:worsen=score@3` or `RunOptions::inject`.
 //!
-//! A fault is `NODE:WHAT@N` with, for WHAT, `nan`, `oom`, `crash` or `kill` (N is a training step) or `worsen=METRIC` (from
+//! A fault is `NODE:WHAT@N` with, for WHAT, `nan`, `oom`, `data`, `crash` or `kill` (N is a training step) or `worsen=METRIC` (from
 //! evaluation N on, the first being number 1, the metric is made worse by half its magnitude; `worsen=METRIC*0.2` by a fifth) or
 //! `silent=METRIC` (from step N on the training metric reads zero).
 //! NODE is the name in the program or the full id.  A fault strikes the node's first attempt only, unless `*` ends it.
@@ -16,6 +16,8 @@ pub enum What {
     Nan,
     /// Memory runs out.
     Oom,
+    /// The data is unusable.
+    Data,
     /// The library panics.
     Crash,
     /// The process gets SIGKILL.
@@ -59,7 +61,7 @@ pub fn parse(text: &str) -> Result<Vec<Fault>, String> {
 fn one(text: &str) -> Result<Fault, String> {
     let wrong = || {
         format!(
-            "found the fault `{text}`, wanted `NODE:WHAT@N` with nan, oom, crash, kill, worsen=METRIC or silent=METRIC"
+            "found the fault `{text}`, wanted `NODE:WHAT@N` with nan, oom, data, crash, kill, worsen=METRIC or silent=METRIC"
         )
     };
     let (body, always) = match text.strip_suffix('*') {
@@ -71,6 +73,7 @@ fn one(text: &str) -> Result<Fault, String> {
     let what = match what {
         "nan" => What::Nan,
         "oom" => What::Oom,
+        "data" => What::Data,
         "crash" => What::Crash,
         "kill" => What::Kill,
         other if other.starts_with("silent=") => What::Silent {

@@ -107,6 +107,7 @@ fn fault(desk: &Desk<'_>) -> Result<(), Halt> {
         let kind = match fault.what {
             What::Nan => "nan",
             What::Oom => "oom",
+            What::Data => "data",
             What::Crash => "crash",
             What::Kill => {
                 super::train::kill_self();

@@ -254,6 +254,10 @@ impl Run<'_, '_> {
                         step,
                     )));
                 }
+                What::Data => {
+                    let detail = "the data cannot be used (injected)".into();
+                    return Err(Halt::Event(event("data", detail, step)));
+                }
                 What::Crash => std::panic::panic_any("injected crash".to_owned()),
                 What::Kill => kill_self(),
                 What::Worsen { .. } | What::Silent { .. } => {}

@@ -1,5 +1,6 @@
 //! Whole runs of the driver with real worker processes: this test binary is its own worker, and its own driver to be killed.
 
+mod actions;
 mod cases;
 mod faults;
 mod guards;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
             let mut trials = cases::all();
             trials.extend(faults::all());
             trials.extend(guards::all());
+            trials.extend(actions::all());
             libtest_mimic::run(&arguments, trials).exit_code()
         }
     }

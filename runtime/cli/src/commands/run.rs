@@ -28,7 +28,7 @@ Examples:
 
 Faults for tests (--inject, also the variable ALIGN_INJECT), as a list `NODE:WHAT@N,..`:
   pretrain:nan@120         the loss of step 120 is not a number
-  rl:kill@60               the worker gets SIGKILL at step 60; also crash, oom
+  rl:kill@60               the worker gets SIGKILL at step 60; also crash, oom, data
   rl:worsen=score@3        from evaluation 3 on the score is worse by half
   rl:silent=grad_norm@60   from step 60 on the gradient reads zero
   rl:kill@60*              in every attempt, not only the first";
