@@ -2,15 +2,20 @@
 
 use std::process::Command;
 
+/// Sends a signal; false when there is no such process.
+pub fn sent(signal: &str, pid: u32) -> bool {
+    let done = Command::new("kill")
+        .args([format!("-{signal}"), pid.to_string()])
+        .output();
+    done.is_ok_and(|out| out.status.success())
+}
+
 /// Sends a signal.
 ///
 /// # Panics
 /// When there is no such process.
 pub fn send(signal: &str, pid: u32) {
-    let status = Command::new("kill")
-        .args([format!("-{signal}"), pid.to_string()])
-        .status();
-    assert!(status.is_ok_and(|s| s.success()), "kill -{signal} {pid}");
+    assert!(sent(signal, pid), "kill -{signal} {pid}");
 }
 
 /// Processes whose parent is this one.

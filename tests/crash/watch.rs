@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use align_tests::binary;
-use align_tests::processes::{below, send};
+use align_tests::processes::{below, sent};
 use serde_json::Value;
 
 use crate::points::{Blow, Call, calls, inject, reached, words};
@@ -128,7 +128,8 @@ fn session(scene: &Scene, victim: Victim, under: &[String]) -> Result<Told, Stri
                 let theirs = below(child.id());
                 let driver = theirs.into_iter().find(|pid| binary::is(*pid));
                 if let Some(pid) = driver {
-                    send("INT", pid);
+                    // The blow may have ended it meanwhile.
+                    sent("INT", pid);
                 }
             }
             // The worker broke before the edit: it changes what is settled.

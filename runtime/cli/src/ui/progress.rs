@@ -27,6 +27,8 @@ pub(crate) struct Progress {
     name_width: usize,
     multi: Option<MultiProgress>,
     running: BTreeMap<NodeId, Running>,
+    /// On a terminal: that the program on the disk is not the one that runs, for as long as it is so.
+    alarm: Option<ProgressBar>,
 }
 
 impl Progress {
@@ -44,6 +46,7 @@ impl Progress {
             name_width: widest.unwrap_or(8).clamp(8, 32),
             multi,
             running: BTreeMap::new(),
+            alarm: None,
         }
     }
 
@@ -95,19 +98,42 @@ impl Progress {
                 self.say(&format!("{} {text}", self.look.paint(Tone::Accent, "•")));
             }
             RunEvent::Edited { files } => {
+                self.calm();
                 let files = files.join(", ");
                 self.say(&format!(
                     "{} saved: {files}",
                     self.look.paint(Tone::Accent, "•")
                 ));
             }
-            RunEvent::Refused { text, .. } => {
+            RunEvent::Refused { errors, text } => {
                 self.say(text.trim_end());
                 let sign = self.look.paint(Tone::Bad, "•");
                 self.say(&format!("{sign} what runs goes on as it was"));
+                self.alarm(*errors);
             }
             RunEvent::Decision { id, text } => self.decision(id, text),
             RunEvent::Finished { status, reused } => self.finished(status, *reused),
+        }
+    }
+
+    fn alarm(&mut self, errors: usize) {
+        self.calm();
+        let Some(multi) = &self.multi else {
+            return;
+        };
+        let bar = multi.add(ProgressBar::new_spinner());
+        if let Ok(style) = ProgressStyle::with_template("{msg}") {
+            bar.set_style(style);
+        }
+        let plural = if errors == 1 { "" } else { "s" };
+        let text = format!("✗ {errors} error{plural} in what was saved last: it is not what runs");
+        bar.set_message(self.look.paint(Tone::Bad, &text));
+        self.alarm = Some(bar);
+    }
+
+    fn calm(&mut self) {
+        if let Some(bar) = self.alarm.take() {
+            bar.finish_and_clear();
         }
     }
 
@@ -185,6 +211,7 @@ impl Progress {
 
     /// Takes the bars away.
     pub(crate) fn close(&mut self) {
+        self.calm();
         for (_, running) in std::mem::take(&mut self.running) {
             if let Some(bar) = running.bar {
                 bar.finish_and_clear();
