@@ -78,6 +78,44 @@ fn a_larger_budget_is_taken_over_by_the_worker_that_is_at_work() {
 }
 
 #[test]
+fn another_cadence_and_another_rule_are_taken_over_at_the_next_step() {
+    let text = program(4000, "");
+    let scene = Scene::of(&text);
+    let mut run = scene.watch(&[]);
+    started(&mut run);
+    reach(&mut run, 50);
+    let rarer = text.replace("eval every 25 steps", "eval every 100 steps");
+    scene.write(&rarer);
+    run.find("the change", |e| {
+        says(
+            e,
+            "eval, every 25 steps, 2 episodes → every 100 steps, 2 episodes",
+        )
+    });
+    reach(&mut run, 300);
+    let looser = rarer.replace("reaches(score, 1000 points)", "steps >= 400 steps");
+    scene.write(&looser);
+    run.find("the change", |e| says(e, "until, reaches(score, 1000) → "));
+    let again = run.find("the end, and no second start", |e| {
+        e["event"] == "settled" || e["event"] == "started"
+    });
+    assert_eq!(again["event"], "settled", "{again}");
+    run.end();
+    let base = &scene.status()["main/base"];
+    assert_eq!(base["state"], "done", "{base}");
+    let steps = base["steps"].as_u64().unwrap_or(0);
+    assert!(
+        (400..4000).contains(&steps) && steps.is_multiple_of(100),
+        "{base}"
+    );
+    let scores = base["history"]["score"].as_array().map_or(0, Vec::len);
+    // Those of before at the old cadence, then one for each 100 steps.
+    assert!(scores < steps as usize / 25, "{base}");
+    let text = base["stopped_by"].as_str().unwrap_or_default();
+    assert!(text.contains("steps >= 400"), "{base}");
+}
+
+#[test]
 fn a_budget_that_is_passed_already_goes_back() {
     let scene = Scene::of(&program(4000, ""));
     let mut run = scene.watch(&[]);
