@@ -56,18 +56,33 @@ pub fn sync_dir(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
+/// A name in `tmp` that nothing has.
+pub fn unused(tmp: &Path) -> PathBuf {
+    loop {
+        let path = temporary(tmp);
+        if !path.exists() {
+            return path;
+        }
+    }
+}
+
 /// A name in `tmp` that no other process uses; it starts with our process id, so that strays can be told.
-pub fn temporary(tmp: &Path) -> PathBuf {
+fn temporary(tmp: &Path) -> PathBuf {
     let n = COUNTER.fetch_add(1, Ordering::Relaxed);
     tmp.join(format!("{}-{n}", std::process::id()))
 }
 
 fn write_temporary(tmp: &Path, bytes: &[u8]) -> io::Result<(PathBuf, File)> {
-    let path = temporary(tmp);
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&path)?;
+    let (path, mut file) = loop {
+        let path = temporary(tmp);
+        let made = OpenOptions::new().write(true).create_new(true).open(&path);
+        match made {
+            Ok(file) => break (path, file),
+            // One of a process that is gone and had our number: after a restart of the machine numbers come again.
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(e),
+        }
+    };
     if let Err(e) = file.write_all(bytes) {
         // The file is useless now; that it may stay behind is harmless.
         let _ = fs::remove_file(&path);
@@ -199,5 +214,27 @@ pub fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stray_of_another_process_with_our_number_is_no_obstacle() {
+        let dir = tempfile::tempdir().unwrap();
+        let next = COUNTER.load(Ordering::Relaxed);
+        for n in next..next + 50 {
+            fs::write(
+                dir.path().join(format!("{}-{n}", std::process::id())),
+                "old",
+            )
+            .unwrap();
+        }
+        let path = dir.path().join("record");
+        publish(dir.path(), &[(path.clone(), b"new")]).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert!(!unused(dir.path()).exists());
     }
 }

@@ -159,7 +159,7 @@ impl Store {
         let at = |e| StoreError::io(self.root(), e);
         let mut moved = Vec::with_capacity(nodes.len());
         for folder in nodes {
-            let to = disk::temporary(&self.tmp());
+            let to = disk::unused(&self.tmp());
             disk::move_to(folder.path(), &to).map_err(at)?;
             moved.push(to);
         }
