@@ -19,18 +19,22 @@ pub fn status(
     let mut board = Board::for_one_reading(plan, store, library, numeric);
     let mut out = Vec::with_capacity(plan.nodes.len());
     for (i, node) in plan.nodes.iter().enumerate() {
-        match board.look(i, false) {
-            Look::Wait(_) => out.push(blank(node, NodeState::Waiting)),
-            Look::Settled(settled) => {
-                out.push(of(node, &settled));
-                if let Some(slot) = board.settled.get_mut(i) {
-                    *slot = Some(*settled);
-                }
-            }
-            Look::Work(work) => out.push(at_work(store, node, &work)?),
+        let look = board.look(i, false);
+        out.push(seen(store, node, &look)?);
+        if let (Look::Settled(settled), Some(slot)) = (look, board.settled.get_mut(i)) {
+            *slot = Some(*settled);
         }
     }
     Ok(out)
+}
+
+/// The status of a node that was looked at.
+pub(crate) fn seen(store: &Store, node: &Node, look: &Look) -> Result<NodeStatus, StoreError> {
+    match look {
+        Look::Wait(_) => Ok(blank(node, NodeState::Waiting)),
+        Look::Settled(settled) => Ok(of(node, settled)),
+        Look::Work(work) => at_work(store, node, work),
+    }
 }
 
 /// A node of which nothing is known.

@@ -9,7 +9,7 @@ use crate::board::{Board, Look};
 use crate::converge::written;
 use crate::extent::extent;
 use crate::forecast::{outlook, previous};
-use crate::status::status;
+use crate::status::seen;
 use crate::store::{NodeFolder, Store, StoreError};
 
 /// One part, then and now.
@@ -61,17 +61,14 @@ pub fn why(
         return Ok(None);
     };
     let outlook = outlook(plan, store, library, numeric)?;
-    let statuses = status(plan, store, library, numeric)?;
-    let mut board = Board::new(plan, store, library, numeric);
-    board.settled.clone_from(&outlook.settled);
-    let (Some(node), Some(entry), Some(status)) = (
-        plan.nodes.get(at),
-        outlook.entries.get(at),
-        statuses.get(at),
-    ) else {
+    let (Some(node), Some(entry)) = (plan.nodes.get(at), outlook.entries.get(at)) else {
         return Ok(None);
     };
-    let parts = match board.look(at, false) {
+    let mut board = Board::new(plan, store, library, numeric);
+    board.settled = outlook.settled;
+    let look = board.look(at, false);
+    let status = seen(store, node, &look)?;
+    let parts = match look {
         Look::Work(work) => Some(work.parts),
         Look::Settled(settled) => settled.key.and_then(|key| store.node(&key).parts()),
         Look::Wait(_) => board.sketch(at, UNKNOWN),
@@ -94,7 +91,7 @@ pub fn why(
         beside: last
             .and_then(|folder| folder.planned())
             .map_or_else(Vec::new, |then| beside(&then, node)),
-        status: status.clone(),
+        status,
     }))
 }
 

@@ -297,12 +297,11 @@ fn last_words(
         return Ending::Fenced;
     }
     let event = |kind, detail| -> Event { worker::event(kind, detail, step) };
+    if let Some(limit) = silence {
+        let limit = align_schema::Quantity::new(limit.as_secs_f64(), align_schema::Dim::Time);
+        return Ending::Event(event("timeout", format!("no sign of life for {limit}")));
+    }
     Ending::Event(match (status.signal(), line) {
-        _ if silence.is_some() => {
-            let limit = silence.unwrap_or_default().as_secs_f64();
-            let limit = align_schema::Quantity::new(limit, align_schema::Dim::Time);
-            event("timeout", format!("no sign of life for {limit}"))
-        }
         _ if stderr.contains("memory allocation of") => {
             let line = said.lines().find(|l| l.contains("memory allocation of"));
             event("oom", line.unwrap_or("out of memory").to_owned())

@@ -138,27 +138,27 @@ fn builtin_entry(builtin: &Builtin) -> Entry {
 }
 
 fn block_entry(block: &Block) -> Entry {
-    Entry {
-        name: block.word,
-        group: "block",
-        summary: first_line(block.docs).trim(),
-        docs: language::prose(block.docs),
-        since: 1,
-        params: block.fields.iter().map(param_entry).collect(),
-        data: Vec::new(),
-        needs_env: false,
-        metrics: &[],
-    }
+    plain_entry(block.word, "block", block.docs, block.fields)
 }
 
 fn event_entry(event: &Event) -> Entry {
+    plain_entry(event.name, "event", event.docs, event.params)
+}
+
+/// What learns from nothing and measures nothing.
+fn plain_entry(
+    name: &'static str,
+    group: &'static str,
+    docs: &'static str,
+    params: &[Param],
+) -> Entry {
     Entry {
-        name: event.name,
-        group: "event",
-        summary: first_line(event.docs).trim(),
-        docs: language::prose(event.docs),
+        name,
+        group,
+        summary: first_line(docs).trim(),
+        docs: language::prose(docs),
         since: 1,
-        params: event.params.iter().map(param_entry).collect(),
+        params: params.iter().map(param_entry).collect(),
         data: Vec::new(),
         needs_env: false,
         metrics: &[],
