@@ -68,9 +68,29 @@ program() {
     return 1
 }
 
+# A Python of the tests' own, with the packages of `tests/requirements.txt`, beside what is built; ALIGN_TEST_PYTHON names another one.
+packages() {
+    [ -n "${ALIGN_TEST_PYTHON:-}" ] && return 0
+    local home="$target/python" wanted="$PWD/tests/requirements.txt"
+    if ! cmp -s "$wanted" "$home/requirements.txt"; then
+        rm -rf "$home"
+        program python3 "a Python for the tests" || return 1
+        python3 -m venv "$home" >/dev/null 2>&1 || { program python3-venv "a Python for the tests"; python3 -m venv "$home" >/dev/null 2>&1; }
+        if ! "$home/bin/python" -m pip install --quiet --disable-pip-version-check -r "$wanted" >"$logs/packages" 2>&1; then
+            left_out+=("the packages of tests/requirements.txt: $(tail -n 1 "$logs/packages" 2>/dev/null)")
+            return 1
+        fi
+        cp "$wanted" "$home/requirements.txt"
+    fi
+    export ALIGN_TEST_PYTHON="$home/bin/python"
+}
+
 only=("$@")
 
-if [ ${#only[@]} -eq 0 ] || [[ " ${only[*]} " == *" tests "* ]]; then program strace "crash points"; fi
+if [ ${#only[@]} -eq 0 ] || [[ " ${only[*]} " == *" tests "* ]]; then
+    program strace "crash points"
+    packages
+fi
 component fmt rustfmt && section fmt cargo fmt --all --check
 # The build comes before the lints: a build that fails is the shorter story.
 section build cargo build --release --locked --workspace --bins --tests

@@ -53,6 +53,13 @@ impl<'a> Keys<'a> {
     pub fn parts(&self, node: &Node, inputs: &[Digest]) -> Result<Vec<Part>, String> {
         let semantics = self.library.semantics(node);
         let mut parts = align_plan::parts(node, inputs, &self.numeric, &semantics);
+        if let Some(simulator) = self.library.simulator(node) {
+            parts.push(Part {
+                name: "simulator".into(),
+                digest: Digest::of(simulator.as_bytes()),
+                value: simulator,
+            });
+        }
         for (i, path) in self.library.sources(node).iter().enumerate() {
             parts.push(Part {
                 name: format!("file {i}"),

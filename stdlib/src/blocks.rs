@@ -155,6 +155,14 @@ const MODEL: Block = Block {
                 hi_in: false,
             },
         ),
+        bounded(
+            field(
+                "replan",
+                Ty::Quantity(&[Dim::Steps]),
+                "Environment steps after which it is asked for a new plan (receding horizon), wherever it acts; by default when a plan is used up, or never where a goal is held at its end.",
+            ),
+            Bounds::at_least(1.0),
+        ),
     ],
     docs: "A network and how it is sampled; stages train it.",
 };
@@ -340,6 +348,17 @@ const EVAL: Block = Block {
                 "critic",
                 Ty::Checkpoint,
                 "A critic that values sampled plans: adds the metric `value`.",
+            ),
+            Effect::Observe,
+        ),
+        effect(
+            bounded(
+                field(
+                    "replan",
+                    Ty::Quantity(&[Dim::Steps]),
+                    "Environment steps after which a new plan is asked for (receding horizon), in this evaluation; by default as the model says.",
+                ),
+                Bounds::at_least(1.0),
             ),
             Effect::Observe,
         ),

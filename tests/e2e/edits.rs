@@ -291,7 +291,7 @@ fn a_data_file_that_was_only_touched_re_runs_nothing() {
     let text = "align 1
 
 dataset rollouts {
-    source  = file(\"small.hdf5\", task: \"hopper-medium-v2\")
+    source  = file(\"small.hdf5\")
     horizon = 4 steps
 }
 

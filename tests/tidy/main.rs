@@ -57,6 +57,7 @@ rules! {
     last_line: super::rules::blanks, "a/b.rs", "let a = 1;", "let a = 1;\n";
     machine_paths: super::rules::machine_paths, "README.md", "see /home/x/y\n", "see tests/run.sh\n";
     leftovers: super::rules::leftovers, "a/b.rs", "// FIXME: later\n", "// Later means never.\n";
+    calls_c: super::rules::calls_c, "stdlib/src/a.rs", "let x = unsafe { y() };\n", "// unsafe fn\n";
     prints: super::rules::prints, "stdlib/src/a.rs", "println!(\"x\");\n", "// `println` is the binary's\n";
     parser: super::rules::parser, "compiler/src/a.rs", "use pest::Parser;\n", "use align_grammar::parse;\n";
     order: super::rules::order, "compiler/plan/src/a.rs", "use std::collections::HashMap;\n", "use std::collections::BTreeMap;\n";

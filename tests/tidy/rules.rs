@@ -130,7 +130,13 @@ pub fn leftovers(file: &TextFile) -> Vec<String> {
 /// Only the binary prints, and nobody else may switch the lint off.
 pub fn prints(file: &TextFile) -> Vec<String> {
     // `cargo run --example` is a tool for developers; a worker's last words are part of the binary's protocol.
-    let free = ["runtime/cli/", "tests/", "runtime/src/worker/mod.rs"];
+    // So are those of a library in C that must not return.
+    let free = [
+        "runtime/cli/",
+        "tests/",
+        "runtime/src/worker/mod.rs",
+        "stdlib/mujoco/src/api.rs",
+    ];
     let exempt = within(file, &free) || is_test(file) || file.path.contains("/examples/");
     if file.extension() != "rs" || exempt {
         return Vec::new();
@@ -144,6 +150,20 @@ pub fn prints(file: &TextFile) -> Vec<String> {
     ];
     let lines = file.lines().map(|(n, l)| (n, code(l)));
     containing(file, lines, &words, "only the binary prints")
+}
+
+/// One crate calls C; all others are safe.
+pub fn calls_c(file: &TextFile) -> Vec<String> {
+    if file.extension() != "rs" || within(file, &["stdlib/mujoco/"]) || is_rules(file) {
+        return Vec::new();
+    }
+    let lines = file.lines().map(|(n, l)| (n, code(l)));
+    containing(
+        file,
+        lines,
+        &["unsafe {", "unsafe fn", "unsafe impl", "(unsafe_code"],
+        "only `stdlib/mujoco` calls C",
+    )
 }
 
 /// The parser generator is named in `grammar` alone, and its pairs in one file of it.

@@ -5,6 +5,7 @@ use align_plan::{EvalSpec, Field, Node, NodeKind};
 use align_schema::{BlockKind, Dim, Effect, Quantity, Value};
 use align_stdlib::rules;
 
+use super::clause::observed;
 use super::metric::Metrics;
 use super::{Checker, Draft, Edges, Entity, Spot, Trained};
 use crate::diag::Diagnostic;
@@ -39,7 +40,8 @@ impl Checker<'_> {
         let given = self.fields(at, schema, &owner, &block.body, "", &mut edges);
         let export = self.export(at, &given, true);
         let fields = self.complete(at, schema, &owner, def.name.span, &given, &[]);
-        let (episodes, critic, eval_good) = self.cascade_eval(def, &owner, block, &mut edges);
+        let (episodes, observed, eval_good) = self.cascade_eval(def, &owner, block, &mut edges);
+        let judged = observed.iter().any(|(name, _)| name == "eval.critic");
         let task = members.iter().find_map(|(m, _)| m.task);
         let first_member = members.iter().find(|(m, _)| m.task.is_some());
         let own = first_member.and_then(|(m, span)| Some((m.task?, at.file, *span)));
@@ -47,14 +49,14 @@ impl Checker<'_> {
         let known = task.is_some() || self.symbolic || !good;
         let metrics = Metrics::new(&[
             if known { rules::EVALUATION } else { &[] },
-            if critic.is_some() { rules::VALUE } else { &[] },
+            if judged { rules::VALUE } else { &[] },
         ]);
         let first = members.first().map(|(m, _)| Rc::clone(m));
         let (Some(mut fields), Some(first), true) = (fields, first, good && eval_good) else {
             return Entity::Poison;
         };
         let place = self.place(at, def.name.span);
-        cascade_fields(&mut fields, &members, critic, &place);
+        cascade_fields(&mut fields, &members, observed, &place);
         super::dataset::input_models(&mut fields, &edges, &place);
         let node = self.id(id);
         self.drafts.push(Draft {
@@ -179,20 +181,20 @@ impl Checker<'_> {
         good
     }
 
-    /// Episodes and critic of its evaluation; by default 50 episodes.
+    /// Episodes of its evaluation and what else it says; by default 50 episodes.
     fn cascade_eval(
         &mut self,
         def: &Def,
         owner: &str,
         block: &Block,
         edges: &mut Edges,
-    ) -> (u64, Option<Value>, bool) {
+    ) -> (u64, Vec<(String, Value)>, bool) {
         let body = block.body.iter().find_map(|s| match &s.kind {
             StmtKind::Eval { every, body } => Some((every, body)),
             _ => None,
         });
         let Some((every, body)) = body else {
-            return (50, None, true);
+            return (50, Vec::new(), true);
         };
         if let Some(every) = every {
             self.report(
@@ -205,10 +207,10 @@ impl Checker<'_> {
                 .with_label("trains nothing, so that there is no `every`")
                 .with_help("write `eval { episodes = 50 }`"),
             );
-            return (50, None, false);
+            return (50, Vec::new(), false);
         }
         let Some(schema) = align_stdlib::block(BlockKind::Eval) else {
-            return (50, None, false);
+            return (50, Vec::new(), false);
         };
         let given = self.fields(
             def.at,
@@ -221,14 +223,14 @@ impl Checker<'_> {
         let good = given.values().all(|g| g.value.is_some());
         let value = |name: &str| given.get(name).and_then(|g| g.value.clone());
         let episodes = value("episodes").and_then(|v| v.number()).unwrap_or(50.0);
-        (episodes as u64, value("critic"), good)
+        (episodes as u64, observed(&given), good)
     }
 }
 
 fn cascade_fields(
     fields: &mut BTreeMap<String, Field>,
     members: &[(Rc<Trained>, align_grammar::ast::Span)],
-    critic: Option<Value>,
+    observed: Vec<(String, Value)>,
     place: &align_plan::Place,
 ) {
     let mut insert = |name: &str, value, effect| {
@@ -247,8 +249,8 @@ fn cascade_fields(
         .filter_map(|(m, _)| Some(m.model.as_ref()?.record.clone()))
         .collect();
     insert("models", Value::List(models), Effect::Identity);
-    if let Some(critic) = critic {
-        insert("eval.critic", critic, Effect::Observe);
+    for (name, value) in observed {
+        insert(&name, value, Effect::Observe);
     }
     let data = members.iter().find_map(|(m, _)| m.data.as_ref());
     if let Some(data) = data {

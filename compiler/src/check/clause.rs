@@ -4,6 +4,7 @@ use align_grammar::ast::{Span, Stmt, StmtKind};
 use align_plan::{Condition, KeepRule, KeepSpec};
 use align_schema::{BlockKind, Dim, Quantity, Value};
 
+use super::block::Fields;
 use super::condition::Horizon;
 use super::{Checker, Edges, Wrong};
 use crate::diag::Diagnostic;
@@ -15,12 +16,23 @@ pub(super) struct Eval {
     pub every: Option<(Quantity, Span)>,
     /// Episodes of one evaluation.
     pub episodes: u64,
-    /// The critic that values plans.
-    pub critic: Option<Value>,
+    /// What else is written: how it is looked at, by field.
+    pub observed: Vec<(String, Value)>,
     /// Whether one is written at all.
     pub has_critic: bool,
     /// Whether all of it is right.
     pub good: bool,
+}
+
+/// The fields of an `eval` clause but for the number of its episodes, as a node names them.
+pub(super) fn observed(given: &Fields) -> Vec<(String, Value)> {
+    let mut out: Vec<(String, Value)> = given
+        .iter()
+        .filter(|(name, _)| **name != "episodes")
+        .filter_map(|(name, g)| Some((format!("eval.{name}"), g.value.clone()?)))
+        .collect();
+    out.sort_by(|a, b| a.0.cmp(&b.0));
+    out
 }
 
 /// The `checkpoint` clause.
@@ -45,7 +57,7 @@ impl Checker<'_> {
         let mut out = Eval {
             every: None,
             episodes: 20,
-            critic: None,
+            observed: Vec::new(),
             has_critic: false,
             good: true,
         };
@@ -81,7 +93,7 @@ impl Checker<'_> {
             out.episodes = n as u64;
         }
         out.has_critic = given.contains_key("critic");
-        out.critic = given.get("critic").and_then(|g| g.value.clone());
+        out.observed = observed(&given);
         out
     }
 

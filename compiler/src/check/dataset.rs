@@ -74,6 +74,15 @@ impl Checker<'_> {
             return Entity::Poison;
         }
         let place = self.place(def.at, def.name.span);
+        // What ranks plans may act them out.
+        if let (true, true, Some(task)) = (pairs, sampled, info.task) {
+            let task = align_plan::Field {
+                value: Value::Name(task.name.to_owned()),
+                effect: Effect::Identity,
+                place: place.clone(),
+            };
+            fields.insert("task".into(), task);
+        }
         input_models(&mut fields, &edges, &place);
         let info = Rc::new(info);
         self.drafts.push(Draft {

@@ -99,7 +99,7 @@ impl Checker<'_> {
             return true;
         };
         let by_return = matches!(&field.value, Some(Value::Call(c)) if c.name == "by_return");
-        let runs = sampled && data.task.is_some_and(|t| t.simulated);
+        let runs = sampled && data.task.is_some();
         !by_return
             || runs
             || self.without_rewards(

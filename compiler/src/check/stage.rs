@@ -91,7 +91,6 @@ impl Checker<'_> {
         let until = self.until(def.at, &block.body, &horizon);
         let best = default_metric(
             &metrics,
-            task.0,
             eval.has_critic,
             header.data.as_ref().map(|d| d.0.kind),
         );
@@ -286,11 +285,23 @@ impl Checker<'_> {
                 },
             );
         }
-        if let Some(critic) = &eval.critic {
+        // Where it acts, which a machine that runs it must be able to simulate.
+        let task = self.task_of_stage(header).0.filter(|_| !model.critic);
+        if let Some(task) = task {
             fields.insert(
-                "eval.critic".into(),
+                "task".into(),
                 Field {
-                    value: critic.clone(),
+                    value: Value::Name(task.name.to_owned()),
+                    effect: Effect::Identity,
+                    place: place.clone(),
+                },
+            );
+        }
+        for (name, value) in &eval.observed {
+            fields.insert(
+                name.clone(),
+                Field {
+                    value: value.clone(),
                     effect: Effect::Observe,
                     place: place.clone(),
                 },
@@ -388,13 +399,8 @@ fn stage_metrics(loss: Option<&Builtin>, evaluated: bool, critic: bool) -> Metri
 }
 
 /// The metric that ranks checkpoints where the file names none.
-fn default_metric(
-    metrics: &Metrics,
-    task: Option<&Task>,
-    critic: bool,
-    kind: Option<DataKind>,
-) -> &'static str {
-    if metrics.find("score").is_some() && (task.is_none_or(|t| t.simulated)) {
+fn default_metric(metrics: &Metrics, critic: bool, kind: Option<DataKind>) -> &'static str {
+    if metrics.find("score").is_some() {
         "score"
     } else if critic {
         "value"

@@ -37,6 +37,10 @@ pub struct Job {
     pub numeric: String,
     /// Such as `cpu`.
     pub device: String,
+    /// What simulates its task, such as `MuJoCo 3.3.7`, where that is not the library itself: as [`Library::simulator`] said when the key
+    /// was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub simulator: Option<String>,
 }
 
 /// Why a job cannot go on; the variant decides which failure event it is.
@@ -126,6 +130,12 @@ pub trait Library: Sync {
     fn semantics(&self, node: &Node) -> Vec<(String, u32)>;
     /// Files outside the store that a node reads; their contents are part of its key.
     fn sources(&self, node: &Node) -> Vec<PathBuf>;
+    /// The program beside the library that simulates a node's task, with its version, such as `MuJoCo 3.3.7`: part of the key, for another
+    /// version is another physics.
+    fn simulator(&self, node: &Node) -> Option<String> {
+        let _ = node;
+        None
+    }
     /// Whether a node can be made at all, found out without working on it: its file is there, whole and of the right shape, its task
     /// can be simulated.  Asked of every node that would run, before the first one starts; the error is for people.
     fn preflight(&self, node: &Node) -> Result<(), String> {

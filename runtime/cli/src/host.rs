@@ -2,7 +2,8 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use align_compiler::diag::{Diagnostic, FileId, Sources};
 use align_compiler::machine::Machine;
@@ -394,6 +395,24 @@ pub(crate) fn library() -> &'static dyn Library {
     return &align_stdlib::exec::Exec;
     #[cfg(not(feature = "exec"))]
     return &crate::definitions::Definitions;
+}
+
+/// Uses this MuJoCo for robots, here and in the workers.
+pub(crate) fn simulate_by(path: Option<PathBuf>) {
+    #[cfg(feature = "exec")]
+    if let Some(path) = path {
+        align_stdlib::exec::simulator::choose(path);
+    }
+    #[cfg(not(feature = "exec"))]
+    drop(path);
+}
+
+/// Variables that workers need beside their own.
+pub(crate) fn worker_environment() -> Vec<(OsString, OsString)> {
+    #[cfg(feature = "exec")]
+    return align_stdlib::exec::simulator::environment();
+    #[cfg(not(feature = "exec"))]
+    return Vec::new();
 }
 
 /// The library, if it can train.

@@ -53,13 +53,25 @@ Exit codes:
     subcommand_required = true
 )]
 struct Cli {
+    /// MuJoCo's library, or a folder that holds it, for robots (default: that of the active Python's packages).
+    #[arg(
+        long,
+        global = true,
+        value_name = "PATH",
+        env = "ALIGN_MUJOCO",
+        hide_env_values = true
+    )]
+    mujoco: Option<std::path::PathBuf>,
     #[command(subcommand)]
     command: commands::Command,
 }
 
 fn main() -> ExitCode {
     match Cli::try_parse() {
-        Ok(cli) => commands::run(cli.command).into(),
+        Ok(cli) => {
+            host::simulate_by(cli.mujoco);
+            commands::run(cli.command).into()
+        }
         Err(error) => {
             let _ = error.print();
             if error.use_stderr() {

@@ -112,6 +112,9 @@ impl Library for Metered<'_> {
     fn sources(&self, node: &Node) -> Vec<PathBuf> {
         self.inner.sources(node)
     }
+    fn simulator(&self, node: &Node) -> Option<String> {
+        self.inner.simulator(node)
+    }
     fn preflight(&self, node: &Node) -> Result<(), String> {
         self.inner.preflight(node)
     }

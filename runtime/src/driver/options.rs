@@ -63,6 +63,8 @@ pub struct RunOptions {
     pub faults: Vec<Fault>,
     /// The worker's command line before `KEY --store DIR --attempt N`.
     pub worker: Vec<OsString>,
+    /// Variables that workers get beside their own.
+    pub environment: Vec<(OsString, OsString)>,
     /// Requests to stop.
     pub interrupt: Interrupt,
     /// Wait while another run is at work on the store; otherwise that is an error.
@@ -87,6 +89,7 @@ impl Default for RunOptions {
             fail_fast: false,
             faults: Vec::new(),
             worker: vec![program, "worker".into()],
+            environment: Vec::new(),
             interrupt: Interrupt::default(),
             wait: true,
             numeric: "cpu-f32".into(),

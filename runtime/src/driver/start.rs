@@ -238,6 +238,7 @@ impl Driver<'_> {
             .arg("--attempt")
             .arg(attempt.to_string())
             .env("RAYON_NUM_THREADS", "1")
+            .envs(self.options.environment.iter().cloned())
             .env(worker::CONTROL, "stdin")
             // Its own group, so that Ctrl-C in a terminal reaches it through us only.
             .process_group(0)
@@ -269,6 +270,7 @@ impl Driver<'_> {
             }
         }
         Job {
+            simulator: self.library.simulator(&node),
             key: course(&work.key, turns),
             node,
             inputs,

@@ -183,6 +183,14 @@ impl Value {
         }
     }
 
+    /// The text of a name or a string.
+    pub fn word(&self) -> Option<&str> {
+        match self {
+            Value::Name(text) | Value::Str(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// Multiplies the number at a dotted path (`optim.lr`, `batch`) below this value; false when there is none.
     ///
     /// A segment names a record key or a call's argument.  Whole numbers stay whole and at least 1.

@@ -8,7 +8,7 @@ mod env;
 mod tasks;
 
 pub use env::Env;
-pub use tasks::{TASKS, Task, returns, task};
+pub use tasks::{Body, Contacts, Map, MazeRules, RobotRules, TASKS, Task, World, returns, task};
 
 /// Every builtin of this folder.
 pub const LIST: &[Builtin] = &[Env::BUILTIN];

@@ -10,8 +10,8 @@ use crate::exec::env::Stream;
 use crate::exec::facts::{EMA, Facts, MODEL, STATE, input, read};
 use crate::exec::judge::Judge;
 use crate::exec::learner::device;
-use crate::exec::model::{Critic, Planner, Plans, Request};
-use crate::exec::stage::{environment, evaluation_stream, judge_and_run};
+use crate::exec::model::{Critic, Execution, Planner, Plans, Request};
+use crate::exec::stage::{environment, evaluation_stream, judge_and_run, replan};
 use crate::joins::Refine;
 use crate::picks::BestOf;
 
@@ -105,6 +105,10 @@ impl Planner for Cascade<'_> {
         Ok(out)
     }
 
+    fn execution(&self) -> Execution {
+        self.facts.execution()
+    }
+
     fn meta(&self) -> &Meta {
         &self.facts.meta
     }
@@ -191,7 +195,7 @@ pub fn run(job: &Job, progress: OnProgress<'_>) -> Result<Made, JobError> {
         .map(|m| m.facts.clone())
         .ok_or_else(|| JobError::Failed("no members".into()))?;
     let episodes = job.node.eval.as_ref().map_or(0, |e| e.episodes);
-    let env = environment(&facts)?;
+    let env = environment(job, &facts)?;
     let mut cascade = Cascade {
         facts: facts.clone(),
         members,
@@ -205,7 +209,7 @@ pub fn run(job: &Job, progress: OnProgress<'_>) -> Result<Made, JobError> {
     let evaluation = judge_and_run(
         &mut cascade,
         &facts,
-        env.as_deref(),
+        (env.as_deref(), replan(job)),
         critic.as_mut(),
         episodes,
         &streams,

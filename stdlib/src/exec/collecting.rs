@@ -6,7 +6,7 @@ use crate::exec::chain::Kernel;
 use crate::exec::data::Meta;
 use crate::exec::denoiser::Move;
 use crate::exec::drawing::Drawing;
-use crate::exec::model::{Planner, Plans, Request};
+use crate::exec::model::{Execution, Planner, Plans, Request};
 use crate::exec::rollout::Episode;
 
 /// The chain of one plan.
@@ -89,6 +89,10 @@ impl Planner for Collecting {
         }
         self.kernels = moves.iter().map(|m| m.kernel).collect();
         Ok(self.drawing.plans(samples))
+    }
+
+    fn execution(&self) -> Execution {
+        self.drawing.facts.execution()
     }
 
     fn meta(&self) -> &Meta {

@@ -7,7 +7,7 @@ use crate::exec::data::Meta;
 use crate::exec::denoiser::{Condition, Denoiser, Move, Path};
 use crate::exec::env::Stream;
 use crate::exec::facts::{EMA, Facts, State, read};
-use crate::exec::model::{Planner, Plans, Request};
+use crate::exec::model::{Execution, Planner, Plans, Request};
 use crate::exec::weights::Weights;
 
 /// A diffusion model with the weights that act.
@@ -137,6 +137,10 @@ impl Planner for Drawing {
         let condition = self.condition(request.observations, request.goals);
         let samples = self.sample(&condition, request.rngs)?;
         Ok(self.plans(samples))
+    }
+
+    fn execution(&self) -> Execution {
+        self.facts.execution()
     }
 
     fn meta(&self) -> &Meta {

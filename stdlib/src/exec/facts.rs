@@ -8,6 +8,7 @@ use align_schema::Value;
 use serde::{Deserialize, Serialize};
 
 use crate::exec::data::{Dataset, Meta, Part, Split};
+use crate::exec::model::Execution;
 use crate::exec::rate::Progress;
 
 /// Name of the file with the weights.
@@ -74,6 +75,18 @@ impl Facts {
             starts: starts
                 .flat_map(|t| data.rollouts.observation(t).to_vec())
                 .collect(),
+        }
+    }
+
+    /// How its plans are carried out: at the stride of its data, for as long as the model's `replan` says.
+    pub fn execution(&self) -> Execution {
+        Execution {
+            stride: self.meta.stride,
+            replan: self
+                .model
+                .get("replan")
+                .and_then(Value::number)
+                .map(|n| n as usize),
         }
     }
 

@@ -16,6 +16,7 @@ use crate::exec::facts::{EMA, MODEL, input};
 use crate::exec::judge::Judge;
 use crate::exec::learner::{call, device};
 use crate::exec::model::{Critic, Models, Planner};
+use crate::exec::simulator;
 use crate::losses::{denoise, diffusion_dpo, iql, ppo, reinforce, weighted};
 
 /// The execution of every builtin of this library.
@@ -39,6 +40,7 @@ impl Models for Opener {
 
 impl Library for Exec {
     fn trainer(&self, job: &Job) -> Result<Box<dyn Trainer>, JobError> {
+        simulator::same(job)?;
         let loss = call(job, "loss")?;
         let source = input(job, "data").ok_or_else(|| {
             JobError::Failed(format!("`{}` has no data to learn from", job.node.name))
@@ -73,6 +75,7 @@ impl Library for Exec {
     }
 
     fn dataset(&self, job: &Job, progress: OnProgress<'_>) -> Result<Made, JobError> {
+        simulator::same(job)?;
         data::make(
             job,
             &Opener {
@@ -83,6 +86,7 @@ impl Library for Exec {
     }
 
     fn cascade(&self, job: &Job, progress: OnProgress<'_>) -> Result<Made, JobError> {
+        simulator::same(job)?;
         cascade::run(job, progress)
     }
 
@@ -102,7 +106,12 @@ impl Library for Exec {
         data::sources(node)
     }
 
+    fn simulator(&self, node: &Node) -> Option<String> {
+        simulator::of(node)
+    }
+
     fn preflight(&self, node: &Node) -> Result<(), String> {
+        simulator::preflight(node)?;
         data::preflight(node)
     }
 

@@ -16,6 +16,7 @@ pub mod optim;
 pub mod rate;
 pub mod reinforcing;
 pub mod rollout;
+pub mod simulator;
 pub mod stage;
 pub mod weights;
 

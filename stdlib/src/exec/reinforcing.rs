@@ -111,15 +111,9 @@ pub fn open(
 
 /// The task of `in env(task)`.
 fn environment_name(job: &Job) -> Option<String> {
-    use align_schema::Value;
-    let text = |v: &Value| match v {
-        Value::Str(s) | Value::Name(s) => Some(s.clone()),
-        _ => None,
-    };
-    match job.node.value("env")? {
-        Value::Call(call) => call.args.first().and_then(|(_, v)| text(v)),
-        other => text(other),
-    }
+    let env = job.node.value("env")?;
+    let task = env.get("task").unwrap_or(env).word()?;
+    Some(task.to_owned())
 }
 
 /// Credits less what the baseline explains of them, whitened.  The baseline enters by a least-squares line, so that its scale and offset do not

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use align_plan::{Digest, Key};
 use align_runtime_api::{Evaluation, Files, Job, JobError, Purpose, StepOut, Trainer, stream};
+use align_schema::Value;
 use burn::prelude::*;
 use burn::tensor::TensorData;
 use rand::RngExt as _;
@@ -52,6 +53,8 @@ pub struct Stage {
     pub batch: usize,
     env: Option<Box<dyn Env>>,
     critic: Option<Judge>,
+    /// When evaluations ask for a new plan, where that is not as the model says.
+    replan: Option<usize>,
 }
 
 /// A batch of noised samples.
@@ -173,7 +176,7 @@ impl Stage {
         if let Some(critic) = &critic {
             critic.fits(denoiser.act, denoiser.obs)?;
         }
-        let env = environment(&facts)?;
+        let env = environment(job, &facts)?;
         Ok(Self {
             key: job.key.clone(),
             seed: job.node.seed,
@@ -183,6 +186,7 @@ impl Stage {
             batch,
             env,
             critic,
+            replan: replan(job),
         })
     }
 
@@ -218,13 +222,14 @@ impl Stage {
             learner,
             env,
             critic,
+            replan,
             ..
         } = self;
         let mut drawing = Drawing::new(denoiser, facts, &learner.ema, &learner.device);
         judge_and_run(
             &mut drawing,
             facts,
-            env.as_deref(),
+            (env.as_deref(), *replan),
             critic.as_mut(),
             episodes,
             &|i| evaluation_stream(*seed, i),
@@ -241,11 +246,17 @@ pub fn evaluation_stream(seed: u64, i: u64) -> Stream {
     stream(&key, Purpose::Evaluation, i)
 }
 
-/// Runs `episodes` episodes where the task is simulated, and asks the critic for the value of plans from the model's start states.
+/// `replan` of a node's evaluation.
+pub fn replan(job: &Job) -> Option<usize> {
+    let steps = job.node.value("eval.replan")?.number()?;
+    Some(steps as usize)
+}
+
+/// Runs `episodes` episodes where there is a task, all as one batch, and asks the critic for the value of plans from the model's start states.
 pub fn judge_and_run(
     planner: &mut dyn Planner,
     facts: &Facts,
-    env: Option<&dyn Env>,
+    (env, replan): (Option<&dyn Env>, Option<usize>),
     critic: Option<&mut Judge>,
     episodes: u64,
     streams: &(dyn Fn(u64) -> Stream + Sync),
@@ -256,7 +267,10 @@ pub fn judge_and_run(
             Starts::Reset(episodes as usize),
             planner,
             streams,
-            Options::default(),
+            Options {
+                replan,
+                ..Options::default()
+            },
         )?),
         _ => Evaluation::default(),
     };
@@ -278,17 +292,21 @@ pub fn judge_and_run(
     Ok(out)
 }
 
-/// The environment of a model's task, where this release simulates it.
-pub fn environment(facts: &Facts) -> Result<Option<Box<dyn Env>>, JobError> {
-    match facts
-        .meta
-        .task
-        .as_deref()
-        .and_then(crate::exec::rollout::simulated)
-    {
-        Some(task) => crate::exec::env::make(task.name).map(Some),
-        None => Ok(None),
+/// The environment that a node's evaluations run in, if there is one.
+pub fn environment(job: &Job, facts: &Facts) -> Result<Option<Box<dyn Env>>, JobError> {
+    let named = job.node.value("task").and_then(Value::word);
+    let Some(task) = named.or(facts.meta.task.as_deref()) else {
+        return Ok(None);
+    };
+    let env = crate::exec::env::make(task)?;
+    let (wanted, found) = (env.task(), &facts.meta.normaliser);
+    if (wanted.act, wanted.obs) != (found.act, found.obs) {
+        return Err(JobError::Data(format!(
+            "`{task}` has {} actions and {} observations, the model has {} and {}",
+            wanted.act, wanted.obs, found.act, found.obs
+        )));
     }
+    Ok(Some(env))
 }
 
 /// Whether data has the sizes of a model.

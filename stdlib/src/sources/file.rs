@@ -1,6 +1,6 @@
 //! The source that reads a file.
 
-use align_schema::{Ty, builtin};
+use align_schema::{Group, Ty, Value, builtin};
 
 builtin! {
     /// Episodes from an HDF5 file in D4RL's layout.
@@ -19,5 +19,7 @@ builtin! {
         task: Option<String> = Ty::Task;
         /// `false` says that the file has no rewards (demonstrations): `rewards` is then not read, and what needs returns refuses the data.
         rewards: Option<bool> = Ty::Bool;
+        /// The source in its place where `path` is empty, such as a `param` that a user may set: `otherwise: collect(..)`.
+        otherwise: Option<Value> = Ty::Call(Group::Source);
     }
 }

@@ -147,6 +147,7 @@ impl Store {
             inputs,
             numeric: "cpu-f32".into(),
             device: "cpu".into(),
+            simulator: None,
         }
     }
 }

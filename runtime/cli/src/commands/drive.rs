@@ -59,6 +59,7 @@ impl DriveArgs {
             interrupt,
             numeric: host::NUMERIC.to_owned(),
             device: self.device(),
+            environment: host::worker_environment(),
             ..RunOptions::default()
         };
         // A time beyond what a clock counts is no limit.

@@ -7,7 +7,8 @@ use rand_distr::StandardNormal;
 use rayon::prelude::*;
 
 use super::rollouts::Rollouts;
-use crate::exec::env::{Env, Maze2d, Stream, Waypoint, make};
+use crate::envs::Task;
+use crate::exec::env::{Env, Linear, Maze2d, Stream, Waypoint, make};
 use crate::exec::model::Planner;
 use crate::exec::rollout::{Options, Starts, Trace, rollout};
 
@@ -20,6 +21,8 @@ pub enum Collector {
     },
     /// Uniform actions.
     Uniform,
+    /// The linear policy that comes with the library, for the tasks that have one.
+    Linear,
     /// A trained model.
     Model(Box<dyn Planner>),
 }
@@ -44,6 +47,10 @@ pub fn collect(
             "the waypoint controller drives Maze2D only, not `{task}`; collect by `uniform` or by a checkpoint"
         )));
     }
+    let linear = match by {
+        Collector::Linear => Some(linear(known)?),
+        _ => None,
+    };
     let mut out = Rollouts::new(known.obs, known.act);
     for first in (0..episodes).step_by(CHUNK) {
         let count = CHUNK.min(episodes - first);
@@ -53,6 +60,7 @@ pub fn collect(
                 let options = Options {
                     record: true,
                     noise,
+                    replan: None,
                 };
                 let made = rollout(
                     env.as_ref(),
@@ -71,8 +79,8 @@ pub fn collect(
                 .collect(),
             _ => (0..count as u64)
                 .into_par_iter()
-                .map(|i| stroll(env.copy(), noise, streams(i)))
-                .collect(),
+                .map(|i| Ok(stroll(env.copy()?, linear, noise, streams(i))))
+                .collect::<Result<_, JobError>>()?,
         };
         for (trace, terminal) in traces {
             let rows = trace
@@ -109,7 +117,8 @@ fn drive(mut maze: Maze2d, one_goal: bool, noise: f64, mut rng: Stream) -> Trace
             let noise = if arrived { 0.0 } else { noise };
             *a = (*a + noise * rng.sample::<f64, _>(StandardNormal)).clamp(-1.0, 1.0);
         }
-        recorder.step(&mut maze, &action.map(|a| a as f32));
+        let command = maze.command(action);
+        recorder.step(&mut maze, &command);
         arrived |= reached && one_goal;
         let speed = maze.ball().speed;
         if arrived && reached && speed[0].hypot(speed[1]) < REST {
@@ -129,16 +138,40 @@ fn wander(maze: &Maze2d, rng: &mut Stream) -> [f64; 2] {
     [i, j].map(|c| c as f64 + rng.random_range(-0.1..0.1))
 }
 
-/// One episode of uniform actions, and whether the task ended it.
-fn stroll(mut env: Box<dyn Env>, noise: f64, mut rng: Stream) -> (Trace, bool) {
+/// The linear policy of a task; an error where there is none.
+pub fn linear(task: &Task) -> Result<&'static Linear, JobError> {
+    Linear::of(task).ok_or_else(|| {
+        JobError::Data(format!(
+            "no linear policy comes with the library for `{}`, only for `hopper-*`; collect by `uniform` or by a checkpoint",
+            task.name
+        ))
+    })
+}
+
+/// One episode of a linear policy, or else of uniform actions, and whether the task ended it.
+fn stroll(
+    mut env: Box<dyn Env>,
+    linear: Option<&Linear>,
+    noise: f64,
+    mut rng: Stream,
+) -> (Trace, bool) {
     env.reset(&mut rng);
     let limit = env.limit();
     let mut recorder = Recorder::new(env.as_ref());
     let mut action = vec![0.0; env.task().act];
+    let mut now = vec![0.0; env.task().obs];
     for _ in 0..env.task().max_steps {
+        env.observe(&mut now);
+        if let Some(policy) = linear {
+            policy.act(&now, &mut action);
+        }
         for a in &mut action {
             let extra = noise * rng.sample::<f64, _>(StandardNormal);
-            *a = (rng.random_range(-limit..limit) + extra as f32).clamp(-limit, limit);
+            let wanted = match linear {
+                Some(_) => *a,
+                None => rng.random_range(-limit..limit),
+            };
+            *a = (wanted + extra as f32).clamp(-limit, limit);
         }
         if recorder.step(env.as_mut(), &action) {
             return (recorder.trace, true);

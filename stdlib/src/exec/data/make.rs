@@ -15,8 +15,8 @@ use super::normaliser::{Normaliser, Scheme};
 use super::pairs;
 use super::recut::recut;
 use super::rollouts::Rollouts;
-use crate::envs::Task;
-use crate::exec::env::{GOAL_RADIUS, Maze2d};
+use crate::envs::{MazeRules, Task};
+use crate::exec::env::Maze2d;
 use crate::exec::model::{Critic, Models};
 use crate::sources::{Collect, D4rl, File};
 
@@ -76,7 +76,7 @@ fn gather(
     progress: OnProgress<'_>,
 ) -> Result<Dataset, JobError> {
     let node = &job.node;
-    let call = source_call(source)?;
+    let call = effective(source_call(source)?);
     let (rollouts, task) = if call.name == "collect" {
         let collect_args = Collect::read(call).map_err(arguments)?;
         let mut by = match &collect_args.by {
@@ -84,6 +84,7 @@ fn gather(
                 one_goal: collect_args.ends == "goal",
             },
             Value::Name(n) if n == "uniform" => Collector::Uniform,
+            Value::Name(n) if n == "linear" => Collector::Linear,
             Value::Ref(r) => {
                 let input = job
                     .inputs
@@ -143,8 +144,10 @@ fn gather(
 /// Maze2D files are cut as planners cut them; everything else as the file says.
 fn planner_cut(rollouts: Rollouts, task: Option<&'static Task>) -> Rollouts {
     match task.and_then(Maze2d::new) {
-        Some(maze) => recut(&rollouts, maze.goal_at(), GOAL_RADIUS),
-        None => rollouts,
+        Some(maze) if maze.rules() == MazeRules::D4rl => {
+            recut(&rollouts, maze.goal_at(), maze.radius())
+        }
+        _ => rollouts,
     }
 }
 
@@ -229,6 +232,11 @@ fn located(call: &Call) -> Result<(PathBuf, Option<&'static Task>), JobError> {
                 Some(name) => Some(known(name)?),
                 None => None,
             };
+            if file.path.is_empty() {
+                return Err(JobError::Data(
+                    "no file is named: give its path, or say what is read without one, `file(.., otherwise: collect(..))`".into(),
+                ));
+            }
             Ok((PathBuf::from(file.path), task))
         }
         "d4rl" => {
@@ -236,6 +244,14 @@ fn located(call: &Call) -> Result<(PathBuf, Option<&'static Task>), JobError> {
             Ok((cached(task.name)?, Some(task)))
         }
         other => Err(JobError::Failed(format!("`{other}` is not a data source"))),
+    }
+}
+
+/// The source that is used: `otherwise` of a file that is not named, else the call itself.
+pub(crate) fn effective(call: &Call) -> &Call {
+    match (call.name.as_str(), call.arg("path"), call.arg("otherwise")) {
+        ("file", Some(Value::Str(path)), Some(Value::Call(other))) if path.is_empty() => other,
+        _ => call,
     }
 }
 
@@ -277,6 +293,7 @@ pub fn sources(node: &Node) -> Vec<PathBuf> {
     let Some(Value::Call(call)) = node.value("source") else {
         return Vec::new();
     };
+    let call = effective(call);
     if call.name == "collect" {
         Vec::new()
     } else {
@@ -292,12 +309,16 @@ pub fn preflight(node: &Node) -> Result<(), String> {
     let Some(Value::Call(call)) = node.value("source") else {
         return Ok(());
     };
+    let call = effective(call);
     let check = || -> Result<(), JobError> {
         if call.name == "collect" {
             let args = Collect::read(call).map_err(arguments)?;
-            let task = crate::exec::env::make(&args.task)?.task();
-            let waypoint = matches!(&args.by, Value::Name(n) if n == "waypoint");
-            if waypoint && Maze2d::new(task).is_none() {
+            let task = known(&args.task)?;
+            let by = |word: &str| matches!(&args.by, Value::Name(n) if n == word);
+            if by("linear") {
+                super::collect::linear(task)?;
+            }
+            if by("waypoint") && Maze2d::new(task).is_none() {
                 return Err(JobError::Data(format!(
                     "the waypoint controller drives Maze2D only, not `{}`; collect by `uniform` or by a checkpoint",
                     task.name

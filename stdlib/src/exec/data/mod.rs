@@ -22,6 +22,7 @@ pub use collect::{Collector, collect};
 pub use dataset::{Dataset, Kind, Meta, Part, Split};
 pub use filter::{OpenCritic, advantages, keep, quantile, select};
 pub use hdf5::Source;
+pub(crate) use make::effective;
 pub use make::{make, preflight, sources};
 pub use normaliser::{Normaliser, Scheme};
 pub use pairs::Pairs;

@@ -301,12 +301,7 @@ impl<'a> Supply<'a> {
     ) -> Result<Self, JobError> {
         if let Some(input) = job.node.need("from").and_then(|i| job.inputs.get(i)) {
             let planner = models.planner(input)?;
-            let env = planner
-                .meta()
-                .task
-                .as_deref()
-                .filter(|t| crate::exec::rollout::simulated(t).is_some());
-            let env = env.map(make_env).transpose()?;
+            let env = planner.meta().task.as_deref().map(make_env).transpose()?;
             if env.is_some() || (judged && data.is_some()) {
                 return Ok(Self::Model { planner, env, data });
             }
@@ -345,7 +340,7 @@ impl<'a> Supply<'a> {
     ) -> Result<(), JobError> {
         let (observations, plans, happened) = match self {
             Self::Model { planner, env, data } => {
-                let starts = starts(job, first, env.as_deref(), *data);
+                let starts = starts(job, first, env.as_deref(), *data)?;
                 let (observations, plans) =
                     sample(job, first, planner.as_mut(), &starts, rule.candidates)?;
                 let happened = match env {
@@ -420,13 +415,18 @@ fn whole(plans: &Plans, observations: &[f32], i: usize) -> Vec<f32> {
 }
 
 /// States to plan from: the start distribution of a simulated task, else states of the data.
-fn starts(job: &Job, first: usize, env: Option<&dyn Env>, data: Option<&Dataset>) -> Vec<f32> {
+fn starts(
+    job: &Job,
+    first: usize,
+    env: Option<&dyn Env>,
+    data: Option<&Dataset>,
+) -> Result<Vec<f32>, JobError> {
     use rand::RngExt as _;
     let mut out = Vec::new();
     for i in first..first + CHUNK {
         let mut rng = stream(&job.key, Purpose::Data, i as u64);
         if let Some(env) = env {
-            let mut env = env.copy();
+            let mut env = env.copy()?;
             env.reset(&mut rng);
             let mut row = vec![0.0; env.task().obs];
             env.observe(&mut row);
@@ -438,7 +438,7 @@ fn starts(job: &Job, first: usize, env: Option<&dyn Env>, data: Option<&Dataset>
             );
         }
     }
-    out
+    Ok(out)
 }
 
 /// Several plans for each start, with the starts repeated to match.

@@ -43,8 +43,6 @@ pub const DAMPING: f64 = 1.0;
 const MAX_SPEED: f64 = 5.0;
 /// A sphere of density 1000.
 pub const MASS: f64 = 1000.0 * 4.0 / 3.0 * std::f64::consts::PI * RADIUS * RADIUS * RADIUS;
-/// World position of joint position 0 minus that of the centre of cell 0: bodies are placed at 1.2, walls at whole numbers from 1.
-const OFFSET: f64 = 0.2;
 /// `solref`: time constant (the damping ratio is 1).
 const TIME_CONSTANT: f64 = 0.02;
 /// `solimp`: impedance at no and at full penetration, and the width between.
@@ -113,11 +111,18 @@ impl Solver {
         })
     }
 
-    /// Advances the ball by one step of [`DT`]; `wall` says which cells are walls, the action is clipped to [-1, 1].
-    pub fn step(&self, ball: &mut Ball, action: [f64; 2], wall: impl Fn(i64, i64) -> bool) {
+    /// Advances the ball by one step of [`DT`]; `wall` says which cells are walls, whose centres lie `offset` before whole positions; the action is
+    /// clipped to [-1, 1].
+    pub fn step(
+        &self,
+        ball: &mut Ball,
+        action: [f64; 2],
+        offset: f64,
+        wall: impl Fn(i64, i64) -> bool,
+    ) {
         let speed = ball.speed.map(|v| v.clamp(-MAX_SPEED, MAX_SPEED));
         let free = [0, 1].map(|k| (GEAR * action[k].clamp(-1.0, 1.0) - DAMPING * speed[k]) / MASS);
-        let [px, py] = ball.at.map(|x| x + OFFSET);
+        let [px, py] = ball.at.map(|x| x + offset);
         let (ci, cj) = (px.round() as i64, py.round() as i64);
         let mut contacts = [Contact::default(); 9];
         let mut count = 0;

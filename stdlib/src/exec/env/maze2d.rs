@@ -1,9 +1,10 @@
-//! Maze2D by D4RL's rules: layouts, goal, rewards, start distribution.
+//! A ball in a maze, by D4RL's rules or by gymnasium-robotics': layouts, goal, rewards, coordinates, start distribution.
 
+use align_runtime_api::JobError;
 use rand::RngExt as _;
 use rand_distr::StandardNormal;
 
-use crate::envs::Task;
+use crate::envs::{Contacts, Map, MazeRules, Task, World};
 use crate::exec::env::contact::{Ball, DAMPING, DT, GEAR, MASS, Solver};
 use crate::exec::env::{Env, Step, Stream};
 
@@ -24,8 +25,14 @@ const LARGE: &[&str] = &[
     "############",
 ];
 
-/// How near the goal counts, in cells.
-pub const GOAL_RADIUS: f64 = 0.5;
+/// How near the goal counts in Maze2D, in cells.
+const GOAL_RADIUS: f64 = 0.5;
+/// The same in PointMaze.
+const ROBOTICS_RADIUS: f64 = 0.45;
+/// How far a goal and a start of PointMaze may be from the centre of their cell, in each direction.
+const ROBOTICS_NOISE: f64 = 0.25;
+/// D4RL places bodies at 1.2 and walls at whole numbers from 1: the centre of cell 0 is at joint position -0.2.
+const D4RL_OFFSET: f64 = 0.2;
 
 /// A map of the maze.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +40,8 @@ pub struct Layout {
     rows: i64,
     columns: i64,
     walls: Vec<bool>,
+    /// How far before its whole position the centre of a cell lies.
+    pub offset: f64,
     /// Cell of the evaluation goal.
     pub goal: (i64, i64),
     /// Cells without a wall, the goal's last.
@@ -41,11 +50,12 @@ pub struct Layout {
 
 impl Layout {
     /// Reads a map, row by row.
-    fn parse(map: &[&str]) -> Self {
+    fn parse(map: &[&str], offset: f64) -> Self {
         let mut layout = Self {
             rows: map.len() as i64,
             columns: map.first().map_or(0, |r| r.len()) as i64,
             walls: Vec::new(),
+            offset,
             goal: (0, 0),
             free: Vec::new(),
         };
@@ -76,6 +86,11 @@ impl Layout {
             .then(|| (i * self.columns + j) as usize)
     }
 
+    /// Rows and columns.
+    pub fn size(&self) -> (i64, i64) {
+        (self.rows, self.columns)
+    }
+
     /// How many cells the map has.
     pub fn cells(&self) -> usize {
         self.walls.len()
@@ -83,33 +98,51 @@ impl Layout {
 }
 
 /// The point-mass maze.  Observation: x, y, their velocities.  It never terminates.
+///
+/// The ball moves in cells: its position is (row, column) whatever the rules' own coordinates are.
 #[derive(Clone, Debug)]
 pub struct Maze2d {
     task: &'static Task,
     layout: std::sync::Arc<Layout>,
     dense: bool,
+    rules: MazeRules,
     solver: Solver,
     ball: Ball,
+    goal: [f64; 2],
 }
 
 impl Maze2d {
     /// The maze of a task; none when the task is not a Maze2D.
     pub fn new(task: &'static Task) -> Option<Self> {
-        let name = task.name.strip_prefix("maze2d-")?.strip_suffix("-v1")?;
-        let (size, dense) = name
-            .strip_suffix("-dense")
-            .map_or((name, false), |s| (s, true));
-        let map = match size {
-            "umaze" => UMAZE,
-            "medium" => MEDIUM,
-            "large" => LARGE,
-            _ => return None,
+        let World::Maze {
+            map,
+            dense,
+            rules,
+            contacts,
+        } = task.world
+        else {
+            return None;
         };
+        let map = match map {
+            Map::Umaze => UMAZE,
+            Map::Medium => MEDIUM,
+            Map::Large => LARGE,
+        };
+        let offset = match rules {
+            MazeRules::D4rl => D4RL_OFFSET,
+            MazeRules::Robotics => 0.0,
+        };
+        let layout = Layout::parse(map, offset);
         Some(Self {
             task,
-            layout: std::sync::Arc::new(Layout::parse(map)),
+            goal: [layout.goal.0 as f64, layout.goal.1 as f64],
+            layout: std::sync::Arc::new(layout),
             dense,
-            solver: Solver::MUJOCO_3,
+            rules,
+            solver: match contacts {
+                Contacts::Larger => Solver::MUJOCO_3,
+                Contacts::Sum => Solver::MUJOCO_3_5,
+            },
             ball: Ball::default(),
         })
     }
@@ -131,22 +164,98 @@ impl Maze2d {
         self.ball
     }
 
+    /// Sets the goal, in cells.
+    pub fn aim(&mut self, goal: [f64; 2]) {
+        self.goal = goal;
+    }
+
     /// Places the ball.
     pub fn place(&mut self, ball: Ball) {
         self.ball = ball;
     }
 
-    /// The evaluation goal's position.
+    /// The goal's position, in cells: that of the map, or the one drawn at the last reset.
     pub fn goal_at(&self) -> [f64; 2] {
-        [self.layout.goal.0 as f64, self.layout.goal.1 as f64]
+        self.goal
     }
 
-    /// Advances by one step in full precision.
+    /// How near the goal counts, in cells.
+    pub fn radius(&self) -> f64 {
+        match self.rules {
+            MazeRules::D4rl => GOAL_RADIUS,
+            MazeRules::Robotics => ROBOTICS_RADIUS,
+        }
+    }
+
+    /// Whose rules it follows.
+    pub fn rules(&self) -> MazeRules {
+        self.rules
+    }
+
+    /// A position (or, with `origin` 0, a direction) in cells as the rules' own coordinates have it.
+    fn outward(&self, [row, column]: [f64; 2], origin: f64) -> [f64; 2] {
+        match self.rules {
+            MazeRules::D4rl => [row, column],
+            MazeRules::Robotics => {
+                let (rows, columns) = self.layout.size();
+                let middle = |n: i64| origin * (n as f64 / 2.0 - 0.5);
+                [column - middle(columns), middle(rows) - row]
+            }
+        }
+    }
+
+    /// The other way round.
+    fn inward(&self, [x, y]: [f64; 2], origin: f64) -> [f64; 2] {
+        match self.rules {
+            MazeRules::D4rl => [x, y],
+            MazeRules::Robotics => {
+                let (rows, columns) = self.layout.size();
+                let middle = |n: i64| origin * (n as f64 / 2.0 - 0.5);
+                [middle(rows) - y, x + middle(columns)]
+            }
+        }
+    }
+
+    /// An action along rows and columns as the task's own action.
+    pub fn command(&self, action: [f64; 2]) -> [f32; 2] {
+        self.outward(action, 0.0).map(|a| a as f32)
+    }
+
+    /// Observation of a ball, in full precision.
+    pub fn seen(&self, ball: &Ball) -> [f64; 4] {
+        let [x, y] = self.outward(ball.at, 1.0);
+        let [vx, vy] = self.outward(ball.speed, 0.0);
+        [x, y, vx, vy]
+    }
+
+    /// The ball of an observation in full precision.
+    pub fn ball_at(&self, [x, y, vx, vy]: [f64; 4]) -> Ball {
+        Ball {
+            at: self.inward([x, y], 1.0),
+            speed: self.inward([vx, vy], 0.0),
+        }
+    }
+
+    fn ball_of(&self, observation: &[f32]) -> Option<Ball> {
+        let &[x, y, vx, vy] = observation else {
+            return None;
+        };
+        Some(self.ball_at([x, y, vx, vy].map(f64::from)))
+    }
+
+    /// Advances by one step in full precision, under the task's own action.
+    pub fn act(&mut self, action: [f64; 2]) -> f64 {
+        self.advance(self.inward(action, 0.0))
+    }
+
+    /// Advances by one step in full precision, under an action along rows and columns.
     #[inline]
     pub fn advance(&mut self, action: [f64; 2]) -> f64 {
         let layout = &self.layout;
         self.solver
-            .step(&mut self.ball, action, |i, j| layout.is_wall(i, j));
+            .step(&mut self.ball, action, layout.offset, |i, j| {
+                layout.is_wall(i, j)
+            });
         self.reward_at(self.ball.at)
     }
 
@@ -156,7 +265,7 @@ impl Maze2d {
         if self.dense {
             (-distance).exp()
         } else {
-            f64::from(u8::from(distance <= GOAL_RADIUS))
+            f64::from(u8::from(distance <= self.radius()))
         }
     }
 }
@@ -172,9 +281,26 @@ impl Env for Maze2d {
     }
 
     fn reset(&mut self, rng: &mut Stream) {
-        let (i, j) = self.layout.free[rng.random_range(0..self.layout.free.len())];
-        let mut near = |c: i64| c as f64 + rng.random_range(-0.1..0.1);
-        let at = [near(i), near(j)];
+        let free = &self.layout.free;
+        let cell = |rng: &mut Stream| {
+            let (i, j) = free[rng.random_range(0..free.len())];
+            [i as f64, j as f64]
+        };
+        let near =
+            |cell: [f64; 2], by: f64, rng: &mut Stream| cell.map(|c| c + rng.random_range(-by..by));
+        if self.rules == MazeRules::Robotics {
+            self.goal = near(cell(rng), ROBOTICS_NOISE, rng);
+            let mut start = cell(rng);
+            while distance(start, self.goal) <= 0.5 {
+                start = cell(rng);
+            }
+            self.ball = Ball {
+                at: near(start, ROBOTICS_NOISE, rng),
+                speed: [0.0; 2],
+            };
+            return;
+        }
+        let at = near(cell(rng), 0.1, rng);
         let mut slow = || 0.1 * rng.sample::<f64, _>(StandardNormal);
         self.ball = Ball {
             at,
@@ -183,19 +309,15 @@ impl Env for Maze2d {
     }
 
     fn start_at(&mut self, observation: &[f32]) -> bool {
-        let &[x, y, vx, vy] = observation else {
+        let Some(ball) = self.ball_of(observation) else {
             return false;
         };
-        self.ball = Ball {
-            at: [x.into(), y.into()],
-            speed: [vx.into(), vy.into()],
-        };
+        self.ball = ball;
         true
     }
 
     fn observe(&self, out: &mut [f32]) {
-        let Ball { at, speed } = self.ball;
-        for (o, x) in out.iter_mut().zip([at[0], at[1], speed[0], speed[1]]) {
+        for (o, x) in out.iter_mut().zip(self.seen(&self.ball)) {
             *o = x as f32;
         }
     }
@@ -203,36 +325,38 @@ impl Env for Maze2d {
     fn step(&mut self, action: &[f32]) -> Step {
         let a = |k: usize| action.get(k).copied().map_or(0.0, f64::from);
         Step {
-            reward: self.advance([a(0), a(1)]),
+            reward: self.act([a(0), a(1)]),
             terminal: false,
         }
     }
 
     fn goal(&self) -> Option<Vec<f32>> {
-        let [x, y] = self.goal_at();
+        let [x, y] = self.outward(self.goal, 1.0);
         Some(vec![x as f32, y as f32, 0.0, 0.0])
     }
 
     fn success(&self) -> Option<bool> {
-        Some(distance(self.ball.at, self.goal_at()) <= GOAL_RADIUS)
+        Some(distance(self.ball.at, self.goal) <= self.radius())
     }
 
     /// The force that would bring the ball to the target's velocity in one step, plus a pull towards the target's position.
     fn steer(&self, target: &[f32], action: &mut [f32]) -> bool {
-        let &[x, y, vx, vy] = target else {
+        let Some(Ball { at, speed }) = self.ball_of(target) else {
             return false;
         };
-        let (at, speed) = ([x, y].map(f64::from), [vx, vy].map(f64::from));
-        for (k, a) in action.iter_mut().enumerate().take(2) {
+        let force = [0, 1].map(|k| {
             let pull = PULL * (at[k] - self.ball.at[k]);
             let force = MASS * (speed[k] - self.ball.speed[k]) / DT * FOLLOW + DAMPING * speed[k];
-            *a = (pull + force / GEAR).clamp(-1.0, 1.0) as f32;
+            (pull + force / GEAR).clamp(-1.0, 1.0)
+        });
+        for (a, x) in action.iter_mut().zip(self.command(force)) {
+            *a = x;
         }
         true
     }
 
-    fn copy(&self) -> Box<dyn Env> {
-        Box::new(self.clone())
+    fn copy(&self) -> Result<Box<dyn Env>, JobError> {
+        Ok(Box::new(self.clone()))
     }
 }
 

@@ -3,18 +3,22 @@
 //! Everything is plain `f64` physics on one thread; [`crate::exec::rollout`] runs many of them at once.
 
 mod contact;
+mod linear;
 mod maze2d;
 mod pendulum;
+mod robot;
 mod waypoint;
 
 use align_runtime_api::JobError;
 use rand_chacha::ChaCha8Rng;
 
-use crate::envs::Task;
+use crate::envs::{Task, World};
 
 pub use contact::{Ball, Solver};
-pub use maze2d::{GOAL_RADIUS, Layout, Maze2d, distance};
+pub use linear::Linear;
+pub use maze2d::{Layout, Maze2d, distance};
 pub use pendulum::Pendulum;
+pub use robot::Robot;
 pub use waypoint::Waypoint;
 
 #[cfg(test)]
@@ -71,22 +75,21 @@ pub trait Env: Send + Sync {
         false
     }
 
-    /// A fresh copy, for another episode.
-    fn copy(&self) -> Box<dyn Env>;
+    /// A fresh copy, for another episode; an error when there is no memory for it.
+    fn copy(&self) -> Result<Box<dyn Env>, JobError>;
 }
 
-/// Makes the environment of a task; a task that this release does not simulate is an error that says so.
+/// Makes the environment of a task; one of MuJoCo's where MuJoCo is not there is an error that says how to get it.
 pub fn make(task: &str) -> Result<Box<dyn Env>, JobError> {
     let Some(known) = crate::envs::task(task) else {
         return Err(JobError::Failed(format!("unknown task `{task}`")));
     };
-    if let Some(maze) = Maze2d::new(known) {
-        return Ok(Box::new(maze));
-    }
-    if known.name == "pendulum" {
-        return Ok(Box::new(Pendulum::new(known)));
-    }
-    Err(JobError::Failed(format!(
-        "`{task}` is a name of data: this release does not simulate it, only `maze2d-*` and `pendulum`"
-    )))
+    Ok(match known.world {
+        World::Maze { .. } => match Maze2d::new(known) {
+            Some(maze) => Box::new(maze),
+            None => return Err(JobError::Failed(format!("`{task}` is no maze"))),
+        },
+        World::Pendulum => Box::new(Pendulum::new(known)),
+        World::Robot { body, rules } => Box::new(Robot::new(known, body, rules)?),
+    })
 }

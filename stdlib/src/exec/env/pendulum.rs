@@ -2,6 +2,7 @@
 
 use std::f64::consts::PI;
 
+use align_runtime_api::JobError;
 use rand::RngExt as _;
 
 use crate::envs::Task;
@@ -78,7 +79,7 @@ impl Env for Pendulum {
         }
     }
 
-    fn copy(&self) -> Box<dyn Env> {
-        Box::new(self.clone())
+    fn copy(&self) -> Result<Box<dyn Env>, JobError> {
+        Ok(Box::new(self.clone()))
     }
 }

@@ -14,8 +14,6 @@ const GAIN: f64 = 10.0;
 const BRAKE: f64 = 1.0;
 /// A waypoint nearer than this is passed; a goal nearer than this is reached.
 const SWITCH: f64 = 0.1;
-/// Waypoints but the last move by up to this much towards smaller coordinates.
-const JITTER: f64 = 0.2;
 /// Neighbours of a cell, in the order that breaks ties.
 const MOVES: [(i64, i64); 4] = [(0, -1), (0, 1), (-1, 0), (1, 0)];
 
@@ -51,7 +49,8 @@ impl Waypoint {
             if far(best) == usize::MAX {
                 break;
             }
-            let shift = if best == to { 0.0 } else { JITTER };
+            // Where a cell's centre lies before its whole position, waypoints but the last move by up to that much.
+            let shift = if best == to { 0.0 } else { maze.offset };
             let mut near = |c: i64| c as f64 - shift * rng.random::<f64>();
             self.path.push([near(best.0), near(best.1)]);
             cell = best;

@@ -14,7 +14,6 @@ use rand::RngExt as _;
 use rand_distr::StandardNormal;
 use rayon::prelude::*;
 
-use crate::envs::Task;
 use crate::exec::env::{Env, Stream};
 use crate::exec::model::{Execution, Planner, Plans, Request};
 
@@ -58,6 +57,8 @@ pub struct Options {
     pub record: bool,
     /// Standard deviation of Gaussian noise on each action, before it is clipped to the task's limits.
     pub noise: f64,
+    /// Environment steps after which a new plan is asked for, in place of what the planner says.
+    pub replan: Option<usize>,
 }
 
 /// What came of one episode.
@@ -99,7 +100,8 @@ pub fn rollout(
     streams: &(dyn Fn(u64) -> Stream + Sync),
     options: Options,
 ) -> Result<Vec<Episode>, JobError> {
-    let how = planner.execution();
+    let mut how = planner.execution();
+    how.replan = options.replan.or(how.replan);
     let mut runs = open(env, starts, streams, options)?;
     loop {
         let waiting: Vec<usize> = (0..runs.len()).filter(|i| !runs[*i].done).collect();
@@ -180,7 +182,7 @@ fn open(
     };
     (0..count)
         .map(|i| {
-            let mut env = env.copy();
+            let mut env = env.copy()?;
             let mut rng = streams(i as u64);
             match starts {
                 Starts::Reset(_) => env.reset(&mut rng),
@@ -313,9 +315,4 @@ pub fn evaluation(episodes: &[Episode]) -> Evaluation {
         metrics,
         episodes: episodes.iter().map(|e| e.score).collect(),
     }
-}
-
-/// A task that this release can run.
-pub fn simulated(task: &str) -> Option<&'static Task> {
-    crate::envs::task(task).filter(|t| t.simulated)
 }

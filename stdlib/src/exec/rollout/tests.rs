@@ -222,6 +222,7 @@ fn a_policy_acts_in_chunks_of_actions() {
             Options {
                 record: true,
                 noise,
+                replan: None,
             },
         )
         .unwrap()

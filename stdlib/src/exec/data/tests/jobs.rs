@@ -70,6 +70,7 @@ fn run(fields: Vec<(&str, Value)>, needs: &[(&str, &Files)]) -> Result<Made, Job
         inputs,
         numeric: "cpu-f32".into(),
         device: "cpu".into(),
+        simulator: None,
     };
     make(&job, &Known, &mut |_, _| ())
 }
@@ -321,10 +322,11 @@ fn what_cannot_work_is_known_before_anything_runs() {
             &[args.as_slice(), rest.as_slice()].concat(),
         ))
     };
+    assert!(preflight(&collect("hopper-medium-v2", "uniform")).is_ok());
     assert!(
-        preflight(&collect("hopper-medium-v2", "uniform"))
+        preflight(&collect("walker2d-v4", "linear"))
             .unwrap_err()
-            .contains("does not simulate")
+            .contains("only for `hopper-*`")
     );
     assert!(
         preflight(&collect("pendulum", "waypoint"))
