@@ -23,7 +23,9 @@ mod why;
 mod words;
 mod worker;
 
-pub use driver::{Interrupt, Loss, Orders, Outcome, RunError, RunOptions, run, run_agreed, watch};
+pub use driver::{
+    Interrupt, Loss, Orders, Outcome, RunError, RunOptions, fetch, run, run_agreed, watch,
+};
 pub use forecast::{Outlook, Risen, forecast, outlook};
 pub use saved::{Predicted, Saved};
 pub use status::status;

@@ -168,7 +168,10 @@ impl Checker<'_> {
 
 /// Whether two datasets read the same episodes and split them differently.
 fn leaks(before: &DataInfo, now: &DataInfo) -> bool {
-    let stored = matches!(now.origin.source_name(), "file" | "d4rl");
+    let stored = matches!(
+        now.origin.source_name(),
+        "file" | "d4rl" | "minari" | "lerobot"
+    );
     let source = |d: &DataInfo| d.origin.source.as_ref().map(|s| s.0.clone());
     stored && source(before) == source(now) && before.origin.shape != now.origin.shape
 }

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use align_plan::{Digest, Key, Need, Node, NodeKind};
 use serde::{Deserialize, Serialize};
 
+use crate::fetching::Fetching;
+
 /// Named files of an artifact, in memory.
 pub type Files = BTreeMap<String, Vec<u8>>;
 
@@ -135,6 +137,16 @@ pub trait Library: Sync {
     fn simulator(&self, node: &Node) -> Option<String> {
         let _ = node;
         None
+    }
+    /// Fetches what a node reads and this machine does not have, before its key is asked for; the error is for people.  Only a run calls it.
+    fn fetch(
+        &self,
+        node: &Node,
+        how: &Fetching<'_>,
+        progress: OnProgress<'_>,
+    ) -> Result<(), String> {
+        let _ = (node, how, progress);
+        Ok(())
     }
     /// Whether a node can be made at all, found out without working on it: its file is there, whole and of the right shape, its task
     /// can be simulated.  Asked of every node that would run, before the first one starts; the error is for people.

@@ -4,10 +4,12 @@
 //! keep.
 
 mod event;
+mod fetching;
 mod job;
 mod stream;
 
 pub use event::{EventRecord, NodeState, NodeStatus, PlanAction, PlanEntry, RunEvent, Stop};
+pub use fetching::Fetching;
 pub use job::{
     Evaluation, Files, Input, Job, JobError, Library, Made, OnProgress, StepOut, Trainer,
 };

@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use align_plan::Node;
 use align_runtime_api::{
-    Evaluation, Files, Job, JobError, Library, Made, OnProgress, StepOut, Trainer,
+    Evaluation, Fetching, Files, Job, JobError, Library, Made, OnProgress, StepOut, Trainer,
 };
 use rustix::time::{ClockId, clock_gettime};
 
@@ -114,6 +114,14 @@ impl Library for Metered<'_> {
     }
     fn simulator(&self, node: &Node) -> Option<String> {
         self.inner.simulator(node)
+    }
+    fn fetch(
+        &self,
+        node: &Node,
+        how: &Fetching<'_>,
+        progress: OnProgress<'_>,
+    ) -> Result<(), String> {
+        self.inner.fetch(node, how, progress)
     }
     fn preflight(&self, node: &Node) -> Result<(), String> {
         self.inner.preflight(node)

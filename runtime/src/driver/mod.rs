@@ -4,6 +4,7 @@
 //! does is the worker's; what an event leads to is the policy's.
 
 mod export;
+mod fetch;
 mod handle;
 mod memory;
 mod options;
@@ -24,6 +25,7 @@ use crate::store::{Store, StoreError};
 use crate::words::label;
 use watch::Running;
 
+pub use fetch::fetch;
 pub use options::{Interrupt, Outcome, RunError, RunOptions};
 pub use replan::{Loss, Orders};
 

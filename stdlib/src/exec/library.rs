@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use align_plan::Node;
-use align_runtime_api::{Input, Job, JobError, Library, Made, OnProgress, Trainer};
+use align_runtime_api::{Fetching, Input, Job, JobError, Library, Made, OnProgress, Trainer};
 use align_schema::{Effect, Value};
 use burn::prelude::*;
 
@@ -108,6 +108,15 @@ impl Library for Exec {
 
     fn simulator(&self, node: &Node) -> Option<String> {
         simulator::of(node)
+    }
+
+    fn fetch(
+        &self,
+        node: &Node,
+        how: &Fetching<'_>,
+        progress: OnProgress<'_>,
+    ) -> Result<(), String> {
+        data::fetch(node, how, progress)
     }
 
     fn preflight(&self, node: &Node) -> Result<(), String> {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use align_runtime::{Interrupt, RunOptions};
 use clap::Args;
 
+use super::download::DownloadArgs;
 use super::ended::Around;
 use super::{MachineArgs, StoreArgs, duration};
 use crate::host;
@@ -46,6 +47,8 @@ pub(super) struct DriveArgs {
         hide = true
     )]
     wrap_workers: Option<String>,
+    #[command(flatten)]
+    pub(super) download: DownloadArgs,
     #[command(flatten)]
     pub(super) store: StoreArgs,
 }

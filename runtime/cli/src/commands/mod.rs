@@ -4,6 +4,7 @@ mod baseline;
 mod check;
 mod completions;
 mod doc;
+mod download;
 mod drive;
 mod ended;
 mod explain;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use align_plan::NodeId;
 use align_runtime::{Interrupt, Outlook, RunOptions, Store, report};
 use align_runtime_api::{NodeState, NodeStatus, RunEvent};
 use align_schema::{Dim, Quantity};
@@ -116,6 +117,19 @@ fn drive(args: &RunArgs, planned: &Planned) -> Result<Ended, Exit> {
             progress.on(&event);
         }
     };
+    let fetched = args.drive.download.fetch(
+        plan,
+        library,
+        &options,
+        &options.interrupt,
+        args.drive.json,
+        &mut on_event,
+    );
+    let failed = fetched.map_err(|e| refuse(&e.to_string()))?;
+    if options.interrupt.asked() || !failed.is_empty() {
+        progress.close();
+        return Err(unfetched(&failed, &options.interrupt));
+    }
     let mut refused = Exit::Interrupted;
     let mut agree = |outlook: &Outlook| match host::foresee(
         planned,
@@ -153,6 +167,18 @@ fn drive(args: &RunArgs, planned: &Planned) -> Result<Ended, Exit> {
         unwritten: outcome.unwritten,
         timed_out: over.load(Ordering::Relaxed),
     })
+}
+
+/// Data that could not be had: nothing has started.
+fn unfetched(failed: &[(NodeId, String)], interrupt: &Interrupt) -> Exit {
+    if interrupt.asked() {
+        errln("interrupted while fetching: the same command goes on where it stopped");
+        return Exit::Interrupted;
+    }
+    for (id, why) in failed {
+        fail(&format!("`{id}` failed: {why}"), None);
+    }
+    Exit::NodeFailed
 }
 
 fn options(args: &RunArgs, interrupt: Interrupt) -> Result<RunOptions, String> {

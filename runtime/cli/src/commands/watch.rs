@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use align_plan::{NodeId, Plan};
 use align_runtime::report::format::duration as told;
-use align_runtime::{Interrupt, Loss, Orders, Outcome, Outlook, Store, report};
-use align_runtime_api::{NodeState, RunEvent};
+use align_runtime::{Interrupt, Loss, Orders, Outcome, Outlook, RunOptions, Store, report};
+use align_runtime_api::{Library, NodeState, RunEvent};
 use clap::Args;
 
 use super::drive::DriveArgs;
@@ -111,6 +111,29 @@ struct Desk<'a> {
     reused: &'a RefCell<BTreeSet<NodeId>>,
     /// Text of the program that runs.
     program: Option<String>,
+    library: &'a dyn Library,
+    options: &'a RunOptions,
+}
+
+impl Desk<'_> {
+    /// Fetches what a plan needs and this machine does not have.  What cannot be had is said; its node fails for the lack of it.
+    fn fetch(&self, plan: &Plan) {
+        let mut tell = |event: RunEvent| self.screen.borrow_mut().on(&event);
+        let (drive, options) = (&self.args.drive, self.options);
+        let failed = drive.download.fetch(
+            plan,
+            self.library,
+            options,
+            &options.interrupt,
+            drive.json,
+            &mut tell,
+        );
+        for (id, why) in failed.into_iter().flatten() {
+            tell(RunEvent::Note {
+                text: format!("the data of `{}` cannot be had: {why}", label(&id, true)),
+            });
+        }
+    }
 }
 
 impl Orders for Desk<'_> {
@@ -122,6 +145,8 @@ impl Orders for Desk<'_> {
         self.asked.clear();
         self.program = planned.program;
         screen.begin(&planned.plan);
+        drop(screen);
+        self.fetch(&planned.plan);
         Some(planned.plan)
     }
 
@@ -297,7 +322,10 @@ pub(crate) fn run(args: &WatchArgs) -> Exit {
         asked: BTreeSet::new(),
         reused: &reused,
         program: planned.program,
+        library,
+        options: &options,
     };
+    desk.fetch(&plan);
     let mut on_event = |event: RunEvent| {
         if let RunEvent::Finished { status, reused: r } = &event {
             let mut reused = reused.borrow_mut();

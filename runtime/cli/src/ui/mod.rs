@@ -1,5 +1,6 @@
 //! What the binary looks like on a terminal.  Must not decide anything that another crate decides.
 
+pub(crate) mod fetching;
 pub(crate) mod live;
 pub(crate) mod markdown;
 pub(crate) mod plan_table;

@@ -10,15 +10,13 @@ use align_schema::{ArgError, Call, Quantity, Ref, Value};
 use super::collect::{Collector, collect};
 use super::dataset::{Dataset, Kind, Meta, Part, Split};
 use super::filter;
-use super::hdf5::Source;
 use super::normaliser::{Normaliser, Scheme};
 use super::pairs;
-use super::recut::recut;
+use super::read::{Foreign, has_rewards, known};
 use super::rollouts::Rollouts;
-use crate::envs::{MazeRules, Task};
 use crate::exec::env::Maze2d;
 use crate::exec::model::{Critic, Models};
-use crate::sources::{Collect, D4rl, File};
+use crate::sources::Collect;
 
 /// Index of the stream that draws splits; episodes and starts count from 0.
 pub(super) const SPLIT: u64 = 1 << 60;
@@ -104,10 +102,16 @@ fn gather(
         )?;
         (made, crate::envs::task(&collect_args.task))
     } else {
-        let (path, task) = located(call)?;
-        progress(0.0, &format!("reading {}", path.display()));
-        let rollouts = Source::open(&path, task, has_rewards(call))?.read(task)?;
-        (planner_cut(rollouts, task), task)
+        let Some(foreign) = Foreign::of(call)? else {
+            return Err(JobError::Failed(format!(
+                "`{}` makes no episodes",
+                call.name
+            )));
+        };
+        let reading = format!("reading {}", foreign.path().display());
+        progress(0.0, &reading);
+        let rollouts = foreign.read(&mut |share| progress(share, &reading))?;
+        (rollouts, foreign.task())
     };
     let shape = Shape::of(node);
     shape.fits(&rollouts, &call.to_string_short())?;
@@ -139,16 +143,6 @@ fn gather(
         rewards: has_rewards(call),
     };
     Ok(Dataset { rollouts, meta })
-}
-
-/// Maze2D files are cut as planners cut them; everything else as the file says.
-fn planner_cut(rollouts: Rollouts, task: Option<&'static Task>) -> Rollouts {
-    match task.and_then(Maze2d::new) {
-        Some(maze) if maze.rules() == MazeRules::D4rl => {
-            recut(&rollouts, maze.goal_at(), maze.radius())
-        }
-        _ => rollouts,
-    }
 }
 
 /// The fields that shape windows and splits.
@@ -223,62 +217,12 @@ fn facts(data: &Dataset) -> BTreeMap<String, f64> {
     out
 }
 
-/// Path and task of a source that reads a file.
-fn located(call: &Call) -> Result<(PathBuf, Option<&'static Task>), JobError> {
-    match call.name.as_str() {
-        "file" => {
-            let file = File::read(call).map_err(arguments)?;
-            let task = match file.task.as_deref() {
-                Some(name) => Some(known(name)?),
-                None => None,
-            };
-            if file.path.is_empty() {
-                return Err(JobError::Data(
-                    "no file is named: give its path, or say what is read without one, `file(.., otherwise: collect(..))`".into(),
-                ));
-            }
-            Ok((PathBuf::from(file.path), task))
-        }
-        "d4rl" => {
-            let task = known(&D4rl::read(call).map_err(arguments)?.task)?;
-            Ok((cached(task.name)?, Some(task)))
-        }
-        other => Err(JobError::Failed(format!("`{other}` is not a data source"))),
-    }
-}
-
 /// The source that is used: `otherwise` of a file that is not named, else the call itself.
 pub(crate) fn effective(call: &Call) -> &Call {
     match (call.name.as_str(), call.arg("path"), call.arg("otherwise")) {
         ("file", Some(Value::Str(path)), Some(Value::Call(other))) if path.is_empty() => other,
         _ => call,
     }
-}
-
-/// Whether a source has rewards: all but a file that says otherwise.
-fn has_rewards(call: &Call) -> bool {
-    !matches!(call.arg("rewards"), Some(Value::Bool(false)))
-}
-
-fn known(name: &str) -> Result<&'static Task, JobError> {
-    crate::envs::task(name).ok_or_else(|| JobError::Data(format!("unknown task `{name}`")))
-}
-
-/// Where D4RL keeps the file of a task: `hopper_medium-v2.hdf5`, `maze2d-umaze-sparse-v1.hdf5`, `maze2d-umaze-dense-v1.hdf5`.
-fn cached(task: &str) -> Result<PathBuf, JobError> {
-    let directory = std::env::var_os("D4RL_DATASET_DIR")
-        .map(PathBuf::from)
-        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".d4rl/datasets")))
-        .ok_or_else(|| {
-            JobError::Data("neither `D4RL_DATASET_DIR` nor `HOME` is set; use `file(path)`".into())
-        })?;
-    let (name, version) = task.rsplit_once('-').unwrap_or((task, ""));
-    let file = match name.strip_prefix("maze2d-") {
-        Some(size) if size.ends_with("-dense") => format!("maze2d-{size}-{version}.hdf5"),
-        Some(size) => format!("maze2d-{size}-sparse-{version}.hdf5"),
-        None => format!("{}-{version}.hdf5", name.replace('-', "_")),
-    };
-    Ok(directory.join(file))
 }
 
 fn source_call(source: &Value) -> Result<&Call, JobError> {
@@ -293,13 +237,9 @@ pub fn sources(node: &Node) -> Vec<PathBuf> {
     let Some(Value::Call(call)) = node.value("source") else {
         return Vec::new();
     };
-    let call = effective(call);
-    if call.name == "collect" {
-        Vec::new()
-    } else {
-        located(call)
-            .map(|(path, _)| vec![path])
-            .unwrap_or_default()
+    match Foreign::of(effective(call)) {
+        Ok(Some(foreign)) => foreign.files(),
+        _ => Vec::new(),
     }
 }
 
@@ -326,8 +266,7 @@ pub fn preflight(node: &Node) -> Result<(), String> {
             }
             return Ok(());
         }
-        let (path, task) = located(call)?;
-        Source::open(&path, task, has_rewards(call)).map(|_| ())
+        Foreign::of(call)?.map_or(Ok(()), |foreign| foreign.check())
     };
     check().map_err(|e| e.to_string())
 }

@@ -4,12 +4,13 @@
 
 mod collect;
 mod dataset;
+mod fetch;
 mod filter;
-mod hdf5;
 mod make;
 mod neighbours;
 mod normaliser;
 mod pairs;
+mod read;
 mod recut;
 mod rollouts;
 mod tensors;
@@ -20,8 +21,8 @@ mod windows;
 
 pub use collect::{Collector, collect};
 pub use dataset::{Dataset, Kind, Meta, Part, Split};
+pub use fetch::fetch;
 pub use filter::{OpenCritic, advantages, keep, quantile, select};
-pub use hdf5::Source;
 pub(crate) use make::effective;
 pub use make::{make, preflight, sources};
 pub use normaliser::{Normaliser, Scheme};

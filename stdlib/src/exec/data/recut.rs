@@ -7,7 +7,7 @@ use super::rollouts::Rollouts;
 ///
 /// Step `t` ends an episode when it is nearer than `radius` and step `t + 1` is not. Data that never leaves the goal stays as it is.
 #[must_use]
-pub fn recut(rollouts: &Rollouts, goal: [f64; 2], radius: f64) -> Rollouts {
+pub fn recut(rollouts: Rollouts, goal: [f64; 2], radius: f64) -> Rollouts {
     let near: Vec<bool> = rollouts
         .observations
         .chunks_exact(rollouts.obs.max(1))
@@ -16,7 +16,7 @@ pub fn recut(rollouts: &Rollouts, goal: [f64; 2], radius: f64) -> Rollouts {
             _ => false,
         })
         .collect();
-    let mut out = rollouts.clone();
+    let mut out = rollouts;
     let leaves = |t: &usize| near[*t] && !near[t + 1];
     let ends: Vec<usize> = (0..near.len().saturating_sub(1)).filter(leaves).collect();
     if ends.is_empty() {

@@ -132,14 +132,14 @@ fn mazes_are_cut_where_the_ball_leaves_the_goal() {
         rollouts.push(&[x, 1.0], &[0.0], 0.0);
     }
     rollouts.end(true);
-    let cut = recut(&rollouts, [1.0, 1.0], 0.5);
+    let cut = recut(rollouts.clone(), [1.0, 1.0], 0.5);
     assert_eq!(cut.offsets, [0, 3, 6, 7]);
     assert_eq!(cut.timeouts, [false, false, true, false, false, true, true]);
     assert!(
         !cut.terminals.contains(&true),
         "a maze never ends by itself"
     );
-    assert_eq!(recut(&rollouts, [9.0, 9.0], 0.5), rollouts);
+    assert_eq!(recut(rollouts.clone(), [9.0, 9.0], 0.5), rollouts);
 }
 
 #[test]

@@ -2,8 +2,10 @@
 //! Data: arrays and rules, files, jobs, pairs; with a planner and a critic that know the answer.
 
 mod arrays;
-mod files;
+mod d4rl;
+mod damaged;
 mod jobs;
+mod sets;
 
 use align_plan::{Digest, Key};
 use align_runtime_api::{Input, JobError};

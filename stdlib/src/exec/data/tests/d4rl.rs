@@ -1,4 +1,4 @@
-//! The reader against a file that h5py wrote, against broken ones, and against the project's larger files where they are.
+//! D4RL's layout: a file that h5py wrote, files that cannot be used, and the project's larger files where they are.
 
 use std::path::{Path, PathBuf};
 
@@ -6,6 +6,7 @@ use hdf5_pure::FileBuilder;
 
 use super::*;
 use crate::envs::{Task, task};
+use crate::exec::data::read::d4rl::Source;
 
 fn fixture() -> PathBuf {
     PathBuf::from("../tests/fixtures/d4rl/small.hdf5")
@@ -146,31 +147,43 @@ fn each_way_to_be_unusable_is_named() {
 }
 
 #[test]
-fn a_damaged_file_is_an_error_and_no_panic() {
-    let whole = std::fs::read(fixture()).unwrap();
-    let file = tempfile::NamedTempFile::new().unwrap();
-    let try_it = |bytes: &[u8]| {
-        std::fs::write(file.path(), bytes).unwrap();
-        load(file.path(), hopper())
-    };
-    for cut in (0..whole.len()).step_by(211) {
-        let text = try_it(&whole[..cut]).unwrap_err().to_string();
-        assert!(text.contains("truncated"), "cut at {cut}: {text}");
-    }
-    // Other bytes may be a valid file with other numbers: only a panic is wrong.
-    let mut rng = rng(11);
-    let mut refused = 0;
-    for round in 0..600 {
-        let mut bytes = whole.clone();
-        for _ in 0..=round % 4 {
-            // Mostly the structures at the beginning, where a wrong byte reaches furthest.
-            let end = if round % 3 == 0 { bytes.len() } else { 6_000 };
-            let at = rng.random_range(0..end);
-            bytes[at] = rng.random();
+fn a_file_in_pieces_is_read_as_one() {
+    let n = 12;
+    let mut builder = FileBuilder::new();
+    let mut all = builder.create_group("virtual");
+    // Ten comes after two.
+    for (piece, first) in [("2", 0.0f32), ("10", 12.0)] {
+        let mut group = all.create_group(piece);
+        let numbers = |w: u64| {
+            (0..n * w)
+                .map(|x| first + (x / w) as f32)
+                .collect::<Vec<f32>>()
+        };
+        for (name, shape) in [
+            ("observations", vec![n, 2]),
+            ("actions", vec![n, 1]),
+            ("rewards", vec![n]),
+            ("terminals", vec![n]),
+        ] {
+            let values = if name == "terminals" {
+                vec![0.0; 12]
+            } else {
+                numbers(shape.get(1).copied().unwrap_or(1))
+            };
+            let set = group.create_dataset(name);
+            set.with_f32_data(&values).with_shape(&shape);
         }
-        refused += usize::from(try_it(&bytes).is_err());
+        let group = group.finish();
+        all.add_group(group);
     }
-    assert!(refused > 50, "{refused} of 600");
+    builder.add_group(all.finish());
+    let file = tempfile::NamedTempFile::new().unwrap();
+    builder.write(file.path()).unwrap();
+    let rollouts = load(file.path(), None).unwrap();
+    assert_eq!(rollouts.offsets, [0, 24]);
+    let rewards: Vec<f32> = (0..24).map(|x| x as f32).collect();
+    assert_eq!(rollouts.rewards, rewards);
+    assert_eq!(rollouts.observation(13), [13.0, 13.0]);
 }
 
 #[test]
