@@ -9,6 +9,8 @@ mod data;
 mod edits;
 mod exports;
 mod faults;
+mod fetch;
+mod hub;
 mod kills;
 mod scene;
 mod store;

@@ -5,12 +5,13 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use ureq::Agent;
-use ureq::http::{HeaderMap, Response, StatusCode};
+use ureq::http::{HeaderMap, StatusCode};
 
 /// One file to be fetched.
 pub(super) struct Wanted<'a> {
@@ -53,7 +54,7 @@ struct About {
     url: String,
     /// The server's mark of this version of the file: without one nothing can be resumed.
     version: Option<String>,
-    /// Whether the mark goes with `If-Range`: a weak tag does not.
+    /// Bytes in all.
     total: Option<u64>,
     /// The checksum that the server tells.
     sha256: Option<String>,
@@ -194,24 +195,21 @@ impl Part {
         if let Some(about) = known.as_ref().filter(|k| k.total == Some(have)) {
             return Ok(about.sha256.clone());
         }
-        let mut request = agent.get(url).header("Accept-Encoding", "identity");
-        match known.as_ref().and_then(|k| k.version.as_deref()) {
-            Some(version) => {
-                request = request
-                    .header("Range", format!("bytes={have}-"))
-                    .header("If-Range", version);
-            }
+        let mut from = None;
+        match known.as_ref().and_then(|k| k.version.clone()) {
+            Some(version) => from = Some((have, version)),
             None if have > 0 => {
                 self.empty()?;
                 have = 0;
             }
             None => {}
         }
-        let response = request.call().map_err(|e| unreachable(url, &e))?;
-        let about = match response.status() {
+        let mut answer = Answer::to(agent, url, from);
+        let (status, headers) = answer.head(url, stopped)?;
+        let about = match status {
             StatusCode::PARTIAL_CONTENT if have > 0 => {
-                let (begin, total) = range(response.headers()).unwrap_or_default();
-                let known = known.and_then(|k| k.sha256.or(tag(response.headers())));
+                let (begin, total) = range(&headers).unwrap_or_default();
+                let known = known.and_then(|k| k.sha256.or(tag(&headers)));
                 if begin != have {
                     self.empty()?;
                     return Err(Trouble::Passing(format!(
@@ -220,7 +218,7 @@ impl Part {
                 }
                 About {
                     url: url.to_owned(),
-                    version: version(response.headers()),
+                    version: version(&headers),
                     total,
                     sha256: known,
                 }
@@ -230,9 +228,9 @@ impl Part {
                 have = 0;
                 About {
                     url: url.to_owned(),
-                    version: version(response.headers()),
-                    total: number(response.headers(), "content-length"),
-                    sha256: tag(response.headers()),
+                    version: version(&headers),
+                    total: number(&headers, "content-length"),
+                    sha256: tag(&headers),
                 }
             }
             StatusCode::RANGE_NOT_SATISFIABLE => {
@@ -243,14 +241,14 @@ impl Part {
         };
         let bytes = serde_json::to_vec(&about).unwrap_or_default();
         fs::write(&self.about, bytes).map_err(|e| Trouble::Lasting(wrong(&self.about)(e)))?;
-        self.copy(response, have, about.total, stopped, told)?;
+        self.copy(&mut answer, have, about.total, stopped, told)?;
         Ok(about.sha256)
     }
 
     /// Adds the body to the file.
     fn copy(
         &mut self,
-        response: Response<ureq::Body>,
+        answer: &mut Answer,
         mut have: u64,
         total: Option<u64>,
         stopped: &dyn Fn() -> bool,
@@ -258,25 +256,16 @@ impl Part {
     ) -> Result<(), Trouble> {
         let lasting = |e| Trouble::Lasting(wrong(&self.path)(e));
         self.file.seek(SeekFrom::Start(have)).map_err(lasting)?;
-        let mut body = response
-            .into_body()
-            .into_with_config()
-            .limit(u64::MAX)
-            .reader();
-        let mut piece = vec![0; PIECE];
         loop {
             told(have, total);
-            if stopped() {
-                return Err(Trouble::Lasting(STOPPED.into()));
-            }
-            let n = body.read(&mut piece).map_err(|e| {
-                Trouble::Passing(format!("the connection was lost at byte {have} ({e})"))
-            })?;
-            if n == 0 {
-                break;
-            }
-            self.file.write_all(&piece[..n]).map_err(lasting)?;
-            have += n as u64;
+            let piece = match answer.next(stopped)? {
+                Some(piece) => piece.map_err(|e| {
+                    Trouble::Passing(format!("the connection was lost at byte {have} ({e})"))
+                })?,
+                None => break,
+            };
+            self.file.write_all(&piece).map_err(lasting)?;
+            have += piece.len() as u64;
         }
         match total.filter(|t| *t != have) {
             Some(total) => Err(Trouble::Passing(format!(
@@ -322,6 +311,98 @@ impl Part {
     }
 }
 
+/// An answer as it comes, read by a thread of its own: a server that says nothing keeps nobody from stopping.
+struct Answer(Receiver<Said>);
+
+/// What the thread hands over.
+enum Said {
+    Head(Result<(StatusCode, HeaderMap), ureq::Error>),
+    Piece(std::io::Result<Vec<u8>>),
+}
+
+impl Answer {
+    /// Asks for a file, or for the rest of this version of it.
+    fn to(agent: &Agent, url: &str, from: Option<(u64, String)>) -> Self {
+        let (say, heard) = sync_channel(4);
+        let (agent, url) = (agent.clone(), url.to_owned());
+        // It ends at the next piece that nobody takes, or with its time-out.
+        std::thread::spawn(move || {
+            let mut request = agent.get(&url).header("Accept-Encoding", "identity");
+            if let Some((have, version)) = from {
+                request = request
+                    .header("Range", format!("bytes={have}-"))
+                    .header("If-Range", version);
+            }
+            let response = match request.call() {
+                Ok(response) => response,
+                Err(e) => {
+                    let _ = say.send(Said::Head(Err(e)));
+                    return;
+                }
+            };
+            let (head, body) = response.into_parts();
+            if say
+                .send(Said::Head(Ok((head.status, head.headers))))
+                .is_err()
+            {
+                return;
+            }
+            let mut body = body.into_with_config().limit(u64::MAX).reader();
+            loop {
+                let mut piece = vec![0; PIECE];
+                let read = body.read(&mut piece).map(|n| {
+                    piece.truncate(n);
+                    piece
+                });
+                let last = !matches!(&read, Ok(piece) if !piece.is_empty());
+                if read.as_ref().is_ok_and(Vec::is_empty)
+                    || say.send(Said::Piece(read)).is_err()
+                    || last
+                {
+                    return;
+                }
+            }
+        });
+        Self(heard)
+    }
+
+    /// The next thing said; none at the end.
+    fn hear(&mut self, stopped: &dyn Fn() -> bool) -> Result<Option<Said>, Trouble> {
+        loop {
+            if stopped() {
+                return Err(Trouble::Lasting(STOPPED.into()));
+            }
+            match self.0.recv_timeout(Duration::from_millis(100)) {
+                Ok(said) => return Ok(Some(said)),
+                Err(RecvTimeoutError::Disconnected) => return Ok(None),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+
+    fn head(
+        &mut self,
+        url: &str,
+        stopped: &dyn Fn() -> bool,
+    ) -> Result<(StatusCode, HeaderMap), Trouble> {
+        match self.hear(stopped)? {
+            Some(Said::Head(Ok(head))) => Ok(head),
+            Some(Said::Head(Err(e))) => Err(unreachable(url, &e)),
+            Some(Said::Piece(_)) | None => Err(Trouble::Passing("no answer".into())),
+        }
+    }
+
+    fn next(
+        &mut self,
+        stopped: &dyn Fn() -> bool,
+    ) -> Result<Option<std::io::Result<Vec<u8>>>, Trouble> {
+        match self.hear(stopped)? {
+            Some(Said::Piece(piece)) => Ok(Some(piece)),
+            Some(Said::Head(_)) | None => Ok(None),
+        }
+    }
+}
+
 /// No answer at all.
 fn unreachable(url: &str, error: &ureq::Error) -> Trouble {
     let text = format!("no answer ({error})");
@@ -334,7 +415,7 @@ fn unreachable(url: &str, error: &ureq::Error) -> Trouble {
 }
 
 /// An answer that is not the file.
-pub(super) fn refusal(status: StatusCode) -> String {
+fn refusal(status: StatusCode) -> String {
     let why = match status.as_u16() {
         401 | 403 => "it may not be read without signing in",
         404 | 410 => "there is no such file",
@@ -428,17 +509,26 @@ fn checksum(file: &mut File) -> std::io::Result<String> {
 pub(super) fn text_of(
     agent: &Agent,
     url: &str,
-    most: u64,
+    most: usize,
     stopped: &dyn Fn() -> bool,
 ) -> Result<String, String> {
     let once = || -> Result<String, Trouble> {
-        let response = agent.get(url).call().map_err(|e| unreachable(url, &e))?;
-        if response.status() != StatusCode::OK {
-            return Err(refused(url, response.status()));
+        let mut answer = Answer::to(agent, url, None);
+        let (status, _) = answer.head(url, stopped)?;
+        if status != StatusCode::OK {
+            return Err(refused(url, status));
         }
-        let mut body = response.into_body();
-        let text = body.with_config().limit(most).read_to_string();
-        text.map_err(|e| Trouble::Passing(format!("the connection was lost ({e})")))
+        let mut text = Vec::new();
+        while let Some(piece) = answer.next(stopped)? {
+            let lost = |e| Trouble::Passing(format!("the connection was lost ({e})"));
+            text.extend(piece.map_err(lost)?);
+            if text.len() > most {
+                return Err(Trouble::Lasting(format!(
+                    "`{url}`: the answer is longer than {most} bytes"
+                )));
+            }
+        }
+        Ok(String::from_utf8_lossy(&text).into_owned())
     };
     for failures in 1.. {
         if stopped() {

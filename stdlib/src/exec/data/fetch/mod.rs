@@ -24,7 +24,7 @@ const HUB: &str = "https://huggingface.co";
 /// Whose they are.
 const REMOTE: &str = "hf://farama-minari";
 /// The most that a list of files may have.
-const LISTING: u64 = 64 << 20;
+const LISTING: usize = 64 << 20;
 
 /// Fetches what the source of a dataset names and this machine does not have; nothing for any other node.
 pub fn fetch(node: &Node, how: &Fetching<'_>, progress: OnProgress<'_>) -> Result<(), String> {
@@ -59,9 +59,9 @@ fn d4rl(
 ) -> Result<(), String> {
     let args = D4rl::read(call).map_err(|e| super::make::arguments(e).to_string())?;
     let name = file_name(&args.task);
-    let by_hand = format!("put `{name}` there, or use `file(path)`");
+    let by_hand = "put it there by hand, or use `file(path)`";
     if how.offline {
-        return Err(forbidden("D4RL's file", path, &by_hand));
+        return Err(forbidden("D4RL's file", path, by_hand));
     }
     let Some(folder) = folder(&args.task) else {
         return Err(format!(
@@ -81,13 +81,11 @@ fn d4rl(
         bar.at(now, total, &name);
     })
     .map_err(|why| {
-        hint(
-            &why,
-            &format!(
-                "{by_hand} (`{}`), or name another server with `--d4rl-url`",
-                path.display()
-            ),
-        )
+        let way_out = format!(
+            "name another server with `--d4rl-url`, or put the file at `{}` by hand",
+            path.display()
+        );
+        hint(&why, &way_out)
     })
 }
 
@@ -134,7 +132,7 @@ fn set(
     let hub = how.hub.unwrap_or(HUB).trim_end_matches('/');
     let (repository, inside) = id.split_once('/').unwrap_or((&id, ""));
     let way_out = format!("{by_hand}, or name another hub with `--hub`");
-    let fetch = || -> Result<(), String> {
+    let mut fetch = || -> Result<(), String> {
         let files = listed(hub, owner, repository, inside, how.stopped)?;
         let mark = folder.join("data").join(minari::UNFINISHED);
         let unwritten = |e| format!("`{}` cannot be written: {e}", mark.display());
@@ -168,7 +166,6 @@ fn set(
         }
         std::fs::remove_file(&mark).map_err(unwritten)
     };
-    let mut fetch = fetch;
     fetch().map_err(|why| hint(&why, &way_out))
 }
 
