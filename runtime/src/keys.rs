@@ -1,10 +1,10 @@
 //! What is the key of a node?  Its parts come from the plan; files outside the store are read here.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use align_plan::{Digest, Key, Node, Part};
@@ -30,12 +30,17 @@ struct Seen {
 /// A change this long ago has a time that no later one shares, on any file system.
 const SETTLED: Duration = Duration::from_secs(2);
 
+/// More files than this are one part of a key: nobody reads a list of thousands.
+const MANY: usize = 8;
+
 /// Computes keys, and remembers the digests of files outside.
 pub struct Keys<'a> {
     store: &'a Store,
     library: &'a dyn Library,
     numeric: String,
     seen: RefCell<Option<BTreeMap<String, Seen>>>,
+    /// Something was read that is not written down yet.
+    unwritten: Cell<bool>,
 }
 
 impl<'a> Keys<'a> {
@@ -46,6 +51,7 @@ impl<'a> Keys<'a> {
             library,
             numeric: numeric.to_owned(),
             seen: RefCell::new(None),
+            unwritten: Cell::new(false),
         }
     }
 
@@ -60,11 +66,20 @@ impl<'a> Keys<'a> {
                 value: simulator,
             });
         }
-        for (i, path) in self.library.sources(node).iter().enumerate() {
+        let paths = self.library.sources(node);
+        let digests = paths.iter().map(|path| self.look(path));
+        let digests: Result<Vec<Digest>, String> = digests.collect();
+        self.remember();
+        let digests = digests?;
+        if paths.len() > MANY {
+            parts.push(together(&paths, &digests));
+            return Ok(parts);
+        }
+        for (i, (path, digest)) in paths.iter().zip(digests).enumerate() {
             parts.push(Part {
                 name: format!("file {i}"),
                 value: path.display().to_string(),
-                digest: self.file(path)?,
+                digest,
             });
         }
         Ok(parts)
@@ -72,15 +87,21 @@ impl<'a> Keys<'a> {
 
     /// The digest of a file outside the store; the error names it.
     pub fn file(&self, path: &Path) -> Result<Digest, String> {
+        let digest = self.look(path);
+        self.remember();
+        digest
+    }
+
+    /// [`Self::file`], remembered by this process only.
+    fn look(&self, path: &Path) -> Result<Digest, String> {
         let wrong = |e| format!("cannot read `{}`: {e}", path.display());
         let meta = fs::metadata(path).map_err(wrong)?;
         let name = fs::canonicalize(path).map_err(wrong)?.display().to_string();
         let now = (meta.len(), (meta.mtime(), meta.mtime_nsec()), meta.ino());
-        let list = self.store.root().join("sources.json");
         let mut seen = self.seen.borrow_mut();
         let seen = seen.get_or_insert_with(|| {
             // One that is damaged is none: the files are read again.
-            read_json(&list).ok().flatten().unwrap_or_default()
+            read_json(&self.list()).ok().flatten().unwrap_or_default()
         });
         if let Some(old) = seen.get(&name)
             && (old.size, old.modified, old.inode) == now
@@ -100,12 +121,51 @@ impl<'a> Keys<'a> {
                 digest: digest.clone(),
             },
         );
-        let lasting: BTreeMap<_, _> = seen.iter().filter(|(_, s)| !s.young).collect();
+        self.unwritten.set(true);
+        Ok(digest)
+    }
+
+    /// Where the digests are kept from one run to the next.
+    fn list(&self) -> PathBuf {
+        self.store.root().join("sources.json")
+    }
+
+    /// Writes what was read since the last time: once for a whole set of files.
+    fn remember(&self) {
+        if !self.unwritten.take() {
+            return;
+        }
+        let seen = self.seen.borrow();
+        let all = seen.iter().flatten();
+        let lasting: BTreeMap<_, _> = all.filter(|(_, s)| !s.young).collect();
         if let Ok(bytes) = sealed(&lasting) {
             // Only a memory of work done; losing it costs a second reading.
-            let _ = disk::place(&self.store.tmp(), &list, &bytes);
+            let _ = disk::place(&self.store.tmp(), &self.list(), &bytes);
         }
-        Ok(digest)
+    }
+}
+
+/// One part for a set of files: where the set is does not matter, what its files are called does.
+fn together(paths: &[PathBuf], digests: &[Digest]) -> Part {
+    let mut folder = paths
+        .first()
+        .and_then(|p| p.parent())
+        .unwrap_or(Path::new(""));
+    while let Some(above) = folder.parent() {
+        if paths.iter().all(|p| p.starts_with(folder)) {
+            break;
+        }
+        folder = above;
+    }
+    let mut text = String::new();
+    for (path, digest) in paths.iter().zip(digests) {
+        let name = path.strip_prefix(folder).unwrap_or(path);
+        text += &format!("{}\0{}\n", name.display(), digest.0);
+    }
+    Part {
+        name: "files".to_owned(),
+        value: format!("{} files in {}", paths.len(), folder.display()),
+        digest: Digest::of(text.as_bytes()),
     }
 }
 

@@ -41,11 +41,14 @@ pub fn make(job: &Job, models: &dyn Models, progress: OnProgress<'_>) -> Result<
     let origin = match (origin, node.value("keep")) {
         (Some(data), Some(filter)) => {
             let kept = filter::keep(&data, filter, &critic)?;
-            Some(filter::select(
-                &data,
-                &kept,
-                &mut stream(&job.key, Purpose::Data, SPLIT),
-            ))
+            let left = filter::select(&data, &kept, &mut stream(&job.key, Purpose::Data, SPLIT));
+            fits(
+                &left.rollouts,
+                left.meta.horizon,
+                left.meta.stride,
+                "what the filter keeps",
+            )?;
+            Some(left)
         }
         (origin, _) => origin,
     };
@@ -114,7 +117,12 @@ fn gather(
         (rollouts, foreign.task())
     };
     let shape = Shape::of(node);
-    shape.fits(&rollouts, &call.to_string_short())?;
+    fits(
+        &rollouts,
+        shape.horizon,
+        shape.stride,
+        &call.to_string_short(),
+    )?;
     let mut rng = stream(&job.key, Purpose::Data, SPLIT);
     let split = Split::draw(rollouts.episodes(), shape.valid, &mut rng);
     let train: Vec<_> = split
@@ -172,24 +180,22 @@ impl Shape {
             scheme,
         }
     }
+}
 
-    /// A window that no episode can fill is refused.
-    fn fits(&self, rollouts: &Rollouts, source: &str) -> Result<(), JobError> {
-        let (span, longest) = ((self.horizon - 1) * self.stride + 1, rollouts.longest());
-        if rollouts.episodes() == 0 {
-            return Err(JobError::Data(format!("{source} has no episodes")));
-        }
-        if span > longest {
-            return Err(JobError::Data(format!(
-                "a window of {} steps with stride {} spans {span} environment steps, but the longest of {} episodes has {longest}; \
-                 lower `horizon` or `stride`",
-                self.horizon,
-                self.stride,
-                rollouts.episodes()
-            )));
-        }
-        Ok(())
+/// A window that no episode can fill is refused.
+fn fits(rollouts: &Rollouts, horizon: usize, stride: usize, source: &str) -> Result<(), JobError> {
+    let (span, longest) = ((horizon - 1) * stride + 1, rollouts.longest());
+    if rollouts.episodes() == 0 {
+        return Err(JobError::Data(format!("{source} has no episodes")));
     }
+    if span > longest {
+        return Err(JobError::Data(format!(
+            "a window of {horizon} steps with stride {stride} spans {span} environment steps, but the longest of {} episodes has {longest}; \
+             lower `horizon` or `stride`",
+            rollouts.episodes()
+        )));
+    }
+    Ok(())
 }
 
 /// What `made from the store` says of a dataset: counts, lengths and scores.

@@ -176,13 +176,16 @@ impl Rollouts {
         write(&BTreeMap::from([
             (
                 "observations",
-                Array::F32(vec![n, self.obs], self.observations.clone()),
+                Array::F32(vec![n, self.obs], self.observations.as_slice().into()),
             ),
             (
                 "actions",
-                Array::F32(vec![n, self.act], self.actions.clone()),
+                Array::F32(vec![n, self.act], self.actions.as_slice().into()),
             ),
-            ("rewards", Array::F32(vec![n], self.rewards.clone())),
+            (
+                "rewards",
+                Array::F32(vec![n], self.rewards.as_slice().into()),
+            ),
             ("terminals", flags(&self.terminals)),
             ("timeouts", flags(&self.timeouts)),
             (

@@ -8,13 +8,13 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView, View};
 
 /// An array of one of the types that datasets use.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Array {
-    F32(Vec<usize>, Vec<f32>),
+pub(super) enum Array<'a> {
+    F32(Vec<usize>, Cow<'a, [f32]>),
     U8(Vec<usize>, Vec<u8>),
     U64(Vec<usize>, Vec<u64>),
 }
 
-impl View for &Array {
+impl View for &Array<'_> {
     fn dtype(&self) -> Dtype {
         match self {
             Array::F32(..) => Dtype::F32,
@@ -52,7 +52,7 @@ impl View for &Array {
 }
 
 /// The bytes of a file with these arrays.
-pub(super) fn write(arrays: &BTreeMap<&str, Array>) -> Result<Vec<u8>, JobError> {
+pub(super) fn write(arrays: &BTreeMap<&str, Array<'_>>) -> Result<Vec<u8>, JobError> {
     safetensors::serialize(arrays.iter().map(|(n, a)| (*n, a)), None)
         .map_err(|e| JobError::Failed(format!("cannot write the data: {e}")))
 }

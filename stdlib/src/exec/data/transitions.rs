@@ -51,8 +51,9 @@ impl Transitions {
         let mut actions = rollouts.actions.clone();
         data.meta.normaliser.apply_obs(&mut observations);
         data.meta.normaliser.apply_act(&mut actions);
-        let mut steps = Vec::new();
-        for range in data.ranges(part) {
+        let ranges = data.ranges(part);
+        let mut steps = Vec::with_capacity(ranges.iter().map(ExactSizeIterator::len).sum());
+        for range in ranges {
             let end = range.end;
             for t in range {
                 let next = (t + span.max(1)).min(end - 1);

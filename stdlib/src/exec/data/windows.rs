@@ -32,9 +32,12 @@ impl Windows {
     pub fn with(data: &Dataset, part: Part, horizon: usize, stride: usize) -> Self {
         let rollouts = &data.rollouts;
         let normaliser = &data.meta.normaliser;
-        let mut rows = Vec::new();
-        let mut ends = Vec::new();
-        for range in data.ranges(part) {
+        let ranges = data.ranges(part);
+        // Both are as large as the data: growing step by step would need twice the room.
+        let steps = ranges.iter().map(ExactSizeIterator::len).sum();
+        let mut rows = Vec::with_capacity(steps * (rollouts.act + rollouts.obs));
+        let mut ends = Vec::with_capacity(steps);
+        for range in ranges {
             let end = ends.len() + range.len();
             for t in range {
                 rows.extend_from_slice(rollouts.action(t));

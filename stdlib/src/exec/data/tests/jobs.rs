@@ -200,6 +200,31 @@ fn a_window_longer_than_every_episode_is_refused_with_the_numbers() {
 }
 
 #[test]
+fn a_filter_that_leaves_nothing_or_nothing_long_enough_is_refused() {
+    let file = |horizon: f64| {
+        let path = Value::Str("../tests/fixtures/d4rl/small.hdf5".into());
+        let source = call("file", &[("path", path)]);
+        run(vec![("source", source), ("horizon", steps(horizon))], &[]).unwrap()
+    };
+    let refused = |data: &Made, cmp: &str, steps: i64| {
+        let args = [
+            ("left", Value::Name("length".into())),
+            ("right", Value::Int(steps)),
+        ];
+        let keep = vec![("keep", call(cmp, &args))];
+        run(keep, &[("data", &data.files)]).unwrap_err().to_string()
+    };
+    // Its episodes have 40, 30 and 10 steps.
+    let error = refused(&file(32.0), "<=", 35);
+    assert!(
+        error.contains("spans 32") && error.contains("longest of 2 episodes has 30"),
+        "{error}"
+    );
+    let error = refused(&file(8.0), ">=", 41);
+    assert!(error.contains("keeps none of 3 episodes"), "{error}");
+}
+
+#[test]
 fn pairs_of_a_model_prefer_what_reached_the_goal() {
     let data = run(collected(32.0, 10), &[]).unwrap();
     let fields = |margin| {
