@@ -502,7 +502,7 @@ fn checksum(file: &mut File) -> std::io::Result<String> {
         }
         sum.update(&piece[..n]);
     }
-    Ok(sum.finalize().iter().map(|b| format!("{b:02x}")).collect())
+    Ok(format!("{:x}", sum.finalize()))
 }
 
 /// A short answer as text, tried as often as a file is.

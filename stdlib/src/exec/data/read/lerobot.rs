@@ -140,7 +140,7 @@ impl Set {
             }
             for range in rows.episodes().map_err(wrong)? {
                 let number = rows.index[range.start];
-                if !seen.insert(number.to_bits()) {
+                if !seen.insert(number) {
                     return Err(wrong(format!(
                         "episode {number} goes on in another place; wanted its steps one after another"
                     )));
@@ -150,7 +150,7 @@ impl Set {
                     &path,
                     out,
                     &Episode {
-                        number: number as usize,
+                        number,
                         observations: &rows.observations.values[of(obs)],
                         actions: &rows.actions.values[of(act)],
                         rewards: rows.rewards.as_ref().map(|r| &r[range.clone()]),
@@ -177,9 +177,9 @@ struct Rows {
     rewards: Option<Vec<f32>>,
     done: Option<Vec<f32>>,
     /// Which episode each row is of.
-    index: Vec<f32>,
+    index: Vec<usize>,
     /// Its place in it.
-    frame: Option<Vec<f32>>,
+    frame: Option<Vec<usize>>,
 }
 
 impl Rows {
@@ -206,8 +206,10 @@ impl Rows {
             actions: table::column(table, "action", "")?,
             rewards,
             done: maybe("next.done")?,
-            index: table::single(table, "episode_index", "")?,
-            frame: maybe("frame_index")?,
+            index: counts("episode_index", &table::single(table, "episode_index", "")?)?,
+            frame: maybe("frame_index")?
+                .map(|f| counts("frame_index", &f))
+                .transpose()?,
         })
     }
 
@@ -221,7 +223,7 @@ impl Rows {
             }
             let first = out.last().map_or(0, |r| r.start);
             if let Some(frame) = self.frame.as_ref().map(|f| f[t])
-                && frame != (t - first) as f32
+                && frame != t - first
             {
                 return Err(format!(
                     "row {t} is frame {frame} of episode {number}, wanted frame {}; rows are missing or out of order",
@@ -231,4 +233,11 @@ impl Rows {
         }
         Ok(out)
     }
+}
+
+/// Whole numbers; beyond 2^24 single precision has not all of them, and no set counts so far.
+fn counts(name: &str, values: &[f32]) -> Result<Vec<usize>, String> {
+    let whole = |x: &f32| (*x >= 0.0 && *x < 16_777_216.0).then_some(*x as usize);
+    let counts: Option<Vec<usize>> = values.iter().map(whole).collect();
+    counts.ok_or_else(|| format!("column `{name}` holds a number that counts nothing"))
 }
