@@ -38,21 +38,17 @@ struct Piece {
 const ADVICE: &str = "; for demonstrations without rewards say so: `file(.., rewards: false)`";
 
 impl Piece {
-    /// Finds the arrays of a group ("" is the root) and compares their shapes.
-    fn open(file: &Hdf5, group: &str, rewards: bool) -> Result<Self, JobError> {
-        let key = |name: &str| match group {
-            "" => name.to_owned(),
-            group => format!("{group}/{name}"),
-        };
+    /// Finds the arrays of a file or a group in it, and compares their shapes.
+    fn open(file: &Hdf5, rewards: bool) -> Result<Self, JobError> {
         let array = |name: &str| {
             let advice = if name == "rewards" { ADVICE } else { "" };
-            file.array(&key(name), advice)
+            file.array(name, advice)
         };
         let observations = array("observations")?;
         let actions = array("actions")?;
         let rewards = rewards.then(|| array("rewards")).transpose()?;
         let terminals = array("terminals")?;
-        let timeouts = file.has(&key("timeouts")).then(|| array("timeouts"));
+        let timeouts = file.has("timeouts").then(|| array("timeouts"));
         let timeouts = timeouts.transpose()?;
         let (steps, obs) = observations.matrix()?;
         let (act_steps, act) = actions.matrix()?;
@@ -67,8 +63,8 @@ impl Piece {
         if let Some((name, n)) = lengths.into_iter().find(|(_, n)| *n != steps) {
             return Err(file.bad(&format!(
                 "`{}` has {n} rows, but `{}` has {steps}",
-                key(name),
-                key("observations")
+                file.key(name),
+                file.key("observations")
             )));
         }
         Ok(Self {
@@ -89,17 +85,19 @@ impl Source {
     pub fn open(path: &Path, task: Option<&Task>, rewards: bool) -> Result<Self, JobError> {
         let name = path.display().to_string();
         let file = Hdf5::open(path, "an HDF5 file in D4RL's layout")?;
-        let mut groups = if file.has("observations") {
-            Vec::new()
-        } else {
-            file.groups("virtual")
-        };
+        let mut groups = Vec::new();
+        if !file.has("observations") {
+            let all = file.groups()?.into_iter();
+            for (_, pieces) in all.filter(|(name, _)| name == "virtual") {
+                groups = pieces.groups()?;
+            }
+        }
         // Their names are numbers.
-        groups.sort_by_key(|g| (g.len(), g.clone()));
+        groups.sort_by_key(|(name, _)| (name.len(), name.clone()));
         let pieces = if groups.is_empty() {
-            vec![Piece::open(&file, "", rewards)?]
+            vec![Piece::open(&file, rewards)?]
         } else {
-            let open = |g: &String| Piece::open(&file, &format!("virtual/{g}"), rewards);
+            let open = |(_, group): &(String, Hdf5)| Piece::open(group, rewards);
             groups.iter().map(open).collect::<Result<Vec<_>, _>>()?
         };
         let sizes = pieces.first().map_or((0, 0), |p| (p.obs, p.act));

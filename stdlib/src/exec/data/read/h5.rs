@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use align_runtime_api::JobError;
-use hdf5_pure::{Dataset, File};
+use hdf5_pure::{Dataset, File, Group};
 
 use super::checks::{bad, size_of};
 
@@ -13,11 +13,13 @@ const MAX_RATIO: u64 = 1_100;
 /// Rows that are read at a time, about: so that nothing is in memory twice.
 const ROWS: u64 = 1 << 16;
 
-/// An open file.
+/// An open file, or a group in it.
 pub(super) struct Hdf5 {
     name: String,
     size: u64,
-    file: File,
+    at: Group,
+    /// Path of the group with a slash behind it; empty for the file itself.
+    prefix: String,
 }
 
 impl Hdf5 {
@@ -38,7 +40,29 @@ impl Hdf5 {
                 &format!("truncated: it has {size} of {end} bytes; fetch it again"),
             ));
         }
-        Ok(Self { name, size, file })
+        Ok(Self {
+            name,
+            size,
+            at: file.root(),
+            prefix: String::new(),
+        })
+    }
+
+    /// The groups in here by name: found in one pass, for looking each up by its name takes as long as there are groups.
+    pub(super) fn groups(&self) -> Result<Vec<(String, Self)>, JobError> {
+        let groups = self.at.iter_groups();
+        let groups = groups.map_err(|e| self.bad(&format!("its groups cannot be read ({e})")))?;
+        Ok(groups
+            .map(|(name, at)| {
+                let inner = Self {
+                    name: self.name.clone(),
+                    size: self.size,
+                    at,
+                    prefix: format!("{}{name}/", self.prefix),
+                };
+                (name, inner)
+            })
+            .collect())
     }
 
     /// An error of this file.
@@ -46,37 +70,33 @@ impl Hdf5 {
         bad(&self.name, what)
     }
 
+    /// The path of an array in the file, for messages.
+    pub(super) fn key(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
     /// Whether there is such an array.
-    pub(super) fn has(&self, key: &str) -> bool {
-        self.file.dataset(key).is_ok()
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.at.dataset(name).is_ok()
     }
 
-    /// Names of the groups in a group; none where it is no group.
-    pub(super) fn groups(&self, of: &str) -> Vec<String> {
-        let names = if of.is_empty() {
-            self.file.root().groups()
-        } else {
-            self.file.group(of).and_then(|g| g.groups())
-        };
-        names.unwrap_or_default()
-    }
-
-    /// Names of the arrays in a group; none where it is no group.
+    /// Names of the arrays in a group ("" is this one); none where it is no group.
     pub(super) fn arrays(&self, of: &str) -> Vec<String> {
         let names = if of.is_empty() {
-            self.file.root().datasets()
+            self.at.datasets()
         } else {
-            self.file.group(of).and_then(|g| g.datasets())
+            self.at.group(of).and_then(|g| g.datasets())
         };
         names.unwrap_or_default()
     }
 
     /// An array that must be there; `advice` ends the message where it is not.
-    pub(super) fn array(&self, key: &str, advice: &str) -> Result<Array, JobError> {
+    pub(super) fn array(&self, name: &str, advice: &str) -> Result<Array, JobError> {
+        let key = self.key(name);
         let set = self
-            .file
-            .dataset(key)
-            .map_err(|e| self.bad(&self.missing(key, &e, advice)))?;
+            .at
+            .dataset(name)
+            .map_err(|e| self.bad(&self.missing(name, &e, advice)))?;
         let shape = set
             .shape()
             .map_err(|e| self.bad(&format!("`{key}` is damaged: {e}")))?;
@@ -89,19 +109,20 @@ impl Hdf5 {
         }
         Ok(Array {
             file: self.name.clone(),
-            key: key.to_owned(),
+            key,
             set,
             shape,
         })
     }
 
     /// What to say of an array that is not there.
-    fn missing(&self, key: &str, error: &hdf5_pure::Error, advice: &str) -> String {
-        let (group, place) = match key.rsplit_once('/') {
-            Some((group, _)) => (group, format!("in `{group}`")),
-            None => ("", "at the root".to_owned()),
+    fn missing(&self, name: &str, error: &hdf5_pure::Error, advice: &str) -> String {
+        let key = self.key(name);
+        let there = self.arrays(name.rsplit_once('/').map_or("", |(group, _)| group));
+        let place = match key.rsplit_once('/') {
+            Some((group, _)) => format!("in `{group}`"),
+            None => "at the root".to_owned(),
         };
-        let there = self.arrays(group);
         if there.is_empty() {
             format!("no array `{key}` ({error})")
         } else {

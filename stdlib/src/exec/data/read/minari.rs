@@ -244,32 +244,29 @@ impl<'a> Gathered<'a> {
         told: &mut dyn FnMut(f64),
     ) -> Result<(), JobError> {
         let file = Hdf5::open(path, "Minari's file of all episodes")?;
-        let mut names: Vec<(usize, String)> = file
-            .groups("")
+        let mut episodes: Vec<(usize, Hdf5)> = file
+            .groups()?
             .into_iter()
-            .filter_map(|g| Some((g.strip_prefix("episode_")?.parse().ok()?, g)))
+            .filter_map(|(name, g)| Some((name.strip_prefix("episode_")?.parse().ok()?, g)))
             .collect();
-        names.sort();
-        if names.is_empty() {
+        episodes.sort_by_key(|(number, _)| *number);
+        if episodes.is_empty() {
             return Err(file.bad("has no group `episode_0`; wanted one for each episode"));
         }
-        let all = names.len();
-        names.truncate(most.unwrap_or(all));
-        for (i, (number, group)) in names.iter().enumerate() {
-            let state = match self.set.state {
-                "" if !file.has(&format!("{group}/observations"))
-                    && !file.arrays(&format!("{group}/observations")).is_empty() =>
-                {
-                    "observation"
-                }
-                state => state,
+        let all = episodes.len();
+        episodes.truncate(most.unwrap_or(all));
+        for (i, (number, episode)) in episodes.iter().enumerate() {
+            // A set without metadata does not say whether its observations are a dictionary.
+            let inner = self.set.state.is_empty()
+                && !episode.has("observations")
+                && !episode.arrays("observations").is_empty();
+            let observations = if inner || !self.set.state.is_empty() {
+                "observations/observation"
+            } else {
+                "observations"
             };
-            let observations = match state {
-                "" => format!("{group}/observations"),
-                inner => format!("{group}/observations/{inner}"),
-            };
-            let observations = file.array(&observations, "")?;
-            let array = |name: &str| file.array(&format!("{group}/{name}"), "");
+            let array = |name: &str| episode.array(name, "");
+            let observations = array(observations)?;
             let (actions, rewards) = (array("actions")?, array("rewards")?);
             let (terminations, truncations) = (array("terminations")?, array("truncations")?);
             let ((rows, obs), (steps, act)) = (observations.matrix()?, actions.matrix()?);
@@ -281,7 +278,8 @@ impl<'a> Gathered<'a> {
             ] {
                 if n != wanted {
                     return Err(file.bad(&format!(
-                        "`{group}/{name}` has {n} rows, wanted {wanted}: the episode has {steps} actions"
+                        "`{}` has {n} rows, wanted {wanted}: the episode has {steps} actions",
+                        episode.key(name)
                     )));
                 }
             }
