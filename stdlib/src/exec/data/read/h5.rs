@@ -100,12 +100,16 @@ impl Hdf5 {
         let shape = set
             .shape()
             .map_err(|e| self.bad(&format!("`{key}` is damaged: {e}")))?;
-        let claimed = shape.iter().try_fold(1u64, |n, d| n.checked_mul(*d));
-        if claimed.is_none_or(|n| n > self.size.saturating_mul(MAX_RATIO)) {
-            return Err(self.bad(&format!(
-                "`{key}` has shape {shape:?}, more than a file of {} bytes can hold",
-                self.size
-            )));
+        let chunk = set.chunk_shape().ok().flatten().unwrap_or_default();
+        let wide = set.element_size().unwrap_or(1).max(1);
+        for (what, claim) in [("shape", &shape), ("chunks of shape", &chunk)] {
+            let bytes = claim.iter().try_fold(wide, |n, d| n.checked_mul(*d));
+            if bytes.is_none_or(|n| n > self.size.saturating_mul(MAX_RATIO)) {
+                return Err(self.bad(&format!(
+                    "`{key}` has {what} {claim:?}, more than a file of {} bytes can hold",
+                    self.size
+                )));
+            }
         }
         Ok(Array {
             file: self.name.clone(),
