@@ -10,6 +10,9 @@ use super::checks::{bad, size_of};
 /// Deflate packs at most about 1,032 to 1: a shape that claims more than that is not one of a whole file.
 const MAX_RATIO: u64 = 1_100;
 
+/// No number has more bytes.
+const WIDEST: u64 = 16;
+
 /// Rows that are read at a time, about: so that nothing is in memory twice.
 const ROWS: u64 = 1 << 16;
 
@@ -100,8 +103,14 @@ impl Hdf5 {
         let shape = set
             .shape()
             .map_err(|e| self.bad(&format!("`{key}` is damaged: {e}")))?;
-        let chunk = set.chunk_shape().ok().flatten().unwrap_or_default();
-        let wide = set.element_size().unwrap_or(1).max(1);
+        let damaged = |e| self.bad(&format!("`{key}` is damaged: {e}"));
+        let chunk = set.chunk_shape().map_err(damaged)?.unwrap_or_default();
+        let wide = set.element_size().map_err(damaged)?.max(1);
+        if wide > WIDEST {
+            return Err(self.bad(&format!(
+                "the entries of `{key}` have {wide} bytes; wanted numbers"
+            )));
+        }
         for (what, claim) in [("shape", &shape), ("chunks of shape", &chunk)] {
             let bytes = claim.iter().try_fold(wide, |n, d| n.checked_mul(*d));
             if bytes.is_none_or(|n| n > self.size.saturating_mul(MAX_RATIO)) {
