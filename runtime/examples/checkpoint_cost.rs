@@ -56,7 +56,7 @@ fn checkpoint(store: &Store, journal: &mut Journal, files: &BTreeMap<String, Vec
         files: BTreeMap::new(),
         digest: content(&BTreeMap::new()),
         metrics: BTreeMap::new(),
-        episodes: Vec::new(),
+        episodes: align_runtime_api::Episodes::default(),
         extra: false,
         progress: Progress::default(),
     };

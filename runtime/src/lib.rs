@@ -28,7 +28,7 @@ pub use driver::{
 };
 pub use forecast::{Outlook, Risen, forecast, outlook};
 pub use saved::{Predicted, Saved};
-pub use status::status;
+pub use status::{profiles, status};
 pub use store::{Collected, Damage, Gone, Store, StoreError, Survey, Waste};
 pub use timing::{Timing, timing};
 pub use why::{PartChange, Why, why};

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use align_plan::{Arm, Digest, Key, NodeId, NodeKind};
-use align_runtime_api::{EventRecord, Job, Stop};
+use align_runtime_api::{Episodes, EventRecord, Job, Stop};
 use align_schema::{Port, Quantity};
 use serde::{Deserialize, Serialize};
 
@@ -82,8 +82,8 @@ pub struct Output {
     pub files: BTreeMap<String, Digest>,
     /// Metrics of the evaluation at or before it.
     pub metrics: Metrics,
-    /// Per-episode scores of that evaluation.
-    pub episodes: Vec<f64>,
+    /// What each episode of that evaluation came to.
+    pub episodes: Episodes,
 }
 
 /// A failure action that changed the course of training: from here on, the weights are other than an undisturbed run's.
@@ -117,7 +117,7 @@ pub struct Progress {
     /// Evaluations so far.
     pub history: Vec<Point>,
     /// Episodes of the newest evaluation.
-    pub episodes: Vec<f64>,
+    pub episodes: Episodes,
     /// Sum and number of the training metrics since the newest evaluation.
     pub window: BTreeMap<String, (f64, u64)>,
     /// Training metrics.
@@ -142,7 +142,7 @@ pub struct Manifest {
     /// Metrics of the evaluation at or before it.
     pub metrics: Metrics,
     /// Its episodes.
-    pub episodes: Vec<f64>,
+    pub episodes: Episodes,
     /// Not asked for by a cadence, so not among those kept (the end of a budget, an interrupt).
     pub extra: bool,
     /// Everything else needed to go on.

@@ -1,9 +1,9 @@
 //! What is known of each node?  Only the store is asked; nothing is started and no lock is taken.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use align_plan::{Node, NodeKind, Plan};
-use align_runtime_api::{Library, NodeState, NodeStatus};
+use align_plan::{Node, NodeId, NodeKind, Plan};
+use align_runtime_api::{Library, NodeState, NodeStatus, Profile};
 
 use crate::board::{Board, How, Look, Settled, Work};
 use crate::record::{Entry, Metrics, Point};
@@ -26,6 +26,26 @@ pub fn status(
         }
     }
     Ok(out)
+}
+
+/// Name of the file of a dataset that says what is in it.
+const PROFILE: &str = "profile.json";
+
+/// What is in the datasets of these nodes: at most so many, those of equal content once.  What cannot be read is left out.
+pub fn profiles(store: &Store, statuses: &[NodeStatus], most: usize) -> Vec<(NodeId, Profile)> {
+    let mut seen = BTreeSet::new();
+    statuses
+        .iter()
+        .filter(|s| s.kind == NodeKind::Dataset && s.state == NodeState::Done)
+        .filter(|s| seen.insert(s.checkpoint.clone()))
+        .filter_map(|status| {
+            let done = store.node(status.key.as_ref()?).all_done();
+            let files = &done.first()?.last.as_ref()?.files;
+            let bytes = store.get(files.get(PROFILE)?).ok()?;
+            Some((status.id.clone(), serde_json::from_slice(&bytes).ok()?))
+        })
+        .take(most)
+        .collect()
 }
 
 /// The status of a node that was looked at.
@@ -53,6 +73,7 @@ pub(crate) fn blank(node: &Node, state: NodeState) -> NodeStatus {
         key: None,
         seconds: 0.0,
         episodes: Vec::new(),
+        returns: Vec::new(),
         history: BTreeMap::new(),
         note: None,
     }
@@ -70,7 +91,8 @@ pub(crate) fn of(node: &Node, settled: &Settled) -> NodeStatus {
     let best = done.best.as_ref().or(done.last.as_ref());
     if let Some(best) = best {
         status.best.clone_from(&best.metrics);
-        status.episodes.clone_from(&best.episodes);
+        status.episodes.clone_from(&best.episodes.scores);
+        status.returns.clone_from(&best.episodes.returns);
     }
     status.last = done
         .history

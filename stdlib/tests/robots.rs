@@ -177,7 +177,7 @@ fn threads() -> Result<(), Failed> {
         }
         let told = evaluation(&episodes);
         seen.push((
-            bits(told.episodes.clone()),
+            bits(told.episodes.returns.clone()),
             bits(told.metrics.values().copied()),
         ));
     }

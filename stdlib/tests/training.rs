@@ -164,7 +164,7 @@ fn denoising_lowers_the_held_out_loss_and_resumes_exactly() {
         after.metrics["valid.loss"] < 0.9 * before.metrics["valid.loss"],
         "{before:?} {after:?}"
     );
-    assert!(after.metrics.contains_key("score") && after.episodes.len() == 2);
+    assert!(after.metrics.contains_key("score") && after.episodes.returns.len() == 2);
     assert!(metric(&outs[59], "grad_norm") > 0.0 && outs[0].samples == 16);
     assert_resumes(&store, &job);
 }
@@ -480,7 +480,7 @@ fn a_cascade_refines_and_picks_and_keeps_the_last_member() {
     let job = store.job(NodeKind::Cascade, "controller", &fields, &needs);
     let made = Exec.cascade(&job, &mut |_, _| {}).unwrap();
     let evaluation = made.evaluation.unwrap();
-    assert_eq!(evaluation.episodes.len(), 4);
+    assert_eq!(evaluation.episodes.scores.len(), 4);
     assert_eq!(made.files["ema.safetensors"], second["ema.safetensors"]);
     let again = Exec
         .cascade(&job, &mut |_, _| {})

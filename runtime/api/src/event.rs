@@ -103,6 +103,9 @@ pub struct NodeStatus {
     pub seconds: f64,
     /// Per-episode normalised scores of the best evaluation.
     pub episodes: Vec<f64>,
+    /// Undiscounted returns of the same episodes.
+    #[serde(default)]
+    pub returns: Vec<f64>,
     /// Metric name to (step, value) points, for curves.
     pub history: BTreeMap<String, Vec<(u64, f64)>>,
     /// Why it was skipped or failed.

@@ -83,8 +83,46 @@ pub struct StepOut {
 pub struct Evaluation {
     /// Such as `valid.loss`, `score` (points), `return`, `spread` (standard deviation of the score over episodes).
     pub metrics: BTreeMap<String, f64>,
-    /// Per-episode normalised scores, in points.
-    pub episodes: Vec<f64>,
+    /// What each episode came to.
+    pub episodes: Episodes,
+}
+
+/// What each episode of an evaluation came to, in the order of their random streams.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Written")]
+pub struct Episodes {
+    /// Normalised scores, in points.
+    pub scores: Vec<f64>,
+    /// Undiscounted returns, in the task's own units; empty where none were kept.
+    pub returns: Vec<f64>,
+}
+
+/// Records of earlier releases have a list of scores.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Scores(Vec<f64>),
+    Both { scores: Vec<f64>, returns: Vec<f64> },
+}
+
+impl From<Written> for Episodes {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Scores(scores) => Self {
+                scores,
+                returns: Vec::new(),
+            },
+            Written::Both { scores, returns } => Self { scores, returns },
+        }
+    }
+}
+
+impl Episodes {
+    /// Leaves out what is not finite: a result is never made of it.
+    pub fn keep_finite(&mut self) {
+        self.scores.retain(|v| v.is_finite());
+        self.returns.retain(|v| v.is_finite());
+    }
 }
 
 /// An artifact made by a dataset or a cascade job.

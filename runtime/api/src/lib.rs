@@ -6,11 +6,13 @@
 mod event;
 mod fetching;
 mod job;
+mod profile;
 mod stream;
 
 pub use event::{EventRecord, NodeState, NodeStatus, PlanAction, PlanEntry, RunEvent, Stop};
 pub use fetching::Fetching;
 pub use job::{
-    Evaluation, Files, Input, Job, JobError, Library, Made, OnProgress, StepOut, Trainer,
+    Episodes, Evaluation, Files, Input, Job, JobError, Library, Made, OnProgress, StepOut, Trainer,
 };
+pub use profile::{Paths, Profile, Range, Spread};
 pub use stream::{Purpose, stream};

@@ -11,7 +11,7 @@ use align_compiler::{Checked, Options, World};
 use align_grammar::ast::Span;
 use align_plan::{Digest, Plan};
 use align_runtime::{Outlook, Risen, Saved, Store, StoreError, Timing};
-use align_runtime_api::{Library, NodeStatus};
+use align_runtime_api::{Library, NodeStatus, Profile};
 
 use crate::commands::{Exit, ProgramArgs};
 use crate::eyes::{Print, Prints};
@@ -405,6 +405,19 @@ pub(crate) fn simulate_by(path: Option<PathBuf>) {
     }
     #[cfg(not(feature = "exec"))]
     drop(path);
+}
+
+/// What is in the data that a word names.
+pub(crate) fn look_at_data(what: &str, task: Option<&str>) -> Result<Profile, String> {
+    #[cfg(feature = "exec")]
+    return align_stdlib::exec::data::look(what, task, &mut |_| ()).map_err(|e| e.to_string());
+    #[cfg(not(feature = "exec"))]
+    {
+        let _ = task;
+        Err(format!(
+            "this build cannot read `{what}`: it has no execution side"
+        ))
+    }
 }
 
 /// Variables that workers need beside their own.

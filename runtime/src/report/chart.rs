@@ -164,7 +164,7 @@ fn marks_of_steps(lo: f64, hi: f64) -> Vec<f64> {
         .collect()
 }
 
-fn axis_number(name: &str, x: f64) -> String {
+pub(super) fn axis_number(name: &str, x: f64) -> String {
     match unit_of(name) {
         "%" => format!("{}%", trim(x * 100.0)),
         _ if x == 0.0 => "0".to_owned(),
@@ -244,7 +244,7 @@ pub fn draw(chart: &Chart) -> Option<Markup> {
     })
 }
 
-fn at(x: f64) -> String {
+pub(super) fn at(x: f64) -> String {
     format!("{x:.1}")
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use align_plan::{NodeId, NodeKind, Plan};
-use align_runtime_api::{NodeState, NodeStatus};
+use align_runtime_api::{NodeState, NodeStatus, Profile};
 use align_schema::Value;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -35,6 +35,8 @@ pub struct Page<'a> {
     pub program: Option<&'a str>,
     /// Wall time of this command in seconds.
     pub seconds: f64,
+    /// What is in the datasets, those of equal content once.
+    pub data: &'a [(NodeId, Profile)],
 }
 
 /// Renders the page.
@@ -64,6 +66,7 @@ pub fn render(page: &Page<'_>) -> String {
                     (claims_section(page))
                     (summary(&rows, lanes.len()))
                     (graph(page))
+                    (data(page))
                     (curves(page))
                     (timeline(page))
                     (settings(page))
@@ -245,6 +248,23 @@ fn kind(kind: NodeKind) -> &'static str {
         NodeKind::Stage => "stage",
         NodeKind::Sequence => "sequence",
         NodeKind::Cascade => "cascade",
+    }
+}
+
+fn data(page: &Page<'_>) -> Markup {
+    let named = |id: &NodeId| {
+        let node = page.plan.nodes.iter().find(|n| n.id == *id);
+        node.map_or_else(|| id.0.clone(), |n| n.name.clone())
+    };
+    html! {
+        @if !page.data.is_empty() {
+            section {
+                h2 { "Data" }
+                @for (i, (id, profile)) in page.data.iter().enumerate() {
+                    details open[i == 0] { summary { b { (named(id)) } span.at { (profile.source) } } (super::profile::draw(profile)) }
+                }
+            }
+        }
     }
 }
 
@@ -446,6 +466,10 @@ mod tests {
             facts: &[("version".into(), "0.1.0".into())],
             program: Some("align 1\n"),
             seconds: 61.0,
+            data: &[(
+                NodeId("main/rollouts".into()),
+                crate::report::samples::profile(),
+            )],
         })
     }
 
@@ -465,6 +489,9 @@ mod tests {
             "Score by stage",
             "52.0 ± 30.0",
             "Curves",
+            "ways through the maze",
+            "histogram: return of an episode",
+            "class=\"wall\"",
             "Decisions and events",
             "nan: loss is not finite",
             "holds",

@@ -8,6 +8,7 @@ mod claims;
 mod curves;
 pub mod format;
 mod html;
+mod profile;
 #[cfg(test)]
 mod samples;
 pub mod stats;
@@ -16,5 +17,6 @@ mod table;
 
 pub use claims::{Claim, Scores, claims};
 pub use html::{Page, render};
+pub use profile::{facts as data_facts, page as data_page, ranges as data_ranges};
 pub use summary::{Group, Row, Score, columns, groups, lane_label, rows, text_table};
 pub use table::table_of;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use align_plan::{Digest, Gate, Lane, Node, NodeId, NodeKind, Place, Plan, VERSION};
-use align_runtime_api::{EventRecord, NodeState, NodeStatus};
+use align_runtime_api::{EventRecord, NodeState, NodeStatus, Paths, Profile, Range, Spread};
 use align_schema::{Call, Effect, Value};
 
 /// One lane: a dataset, two stages, a sequence of up to two rounds (the second was not needed), a cascade.
@@ -72,6 +72,29 @@ pub(super) fn plan() -> Plan {
     }
 }
 
+/// A profile of three episodes in a maze of one corridor.
+pub(super) fn profile() -> Profile {
+    Profile {
+        source: "collect(\"maze\")".into(),
+        task: Some("maze".into()),
+        episodes: 3,
+        steps: 60,
+        ended: 1,
+        lengths: Spread::of(&[10.0, 20.0, 30.0], 5).unwrap_or_default(),
+        returns: Spread::of(&[-1.0, 0.5, 2.0], 3),
+        score: Some(12.5),
+        observations: vec![Range::default(); 2],
+        actions: vec![Range::default()],
+        rewards: Some(Range::default()),
+        maze: Some(Paths {
+            size: [3, 3],
+            walls: vec![true, true, true, false, false, false, true, true, true],
+            goal: Some([1.0, 2.0]),
+            paths: vec![vec![[1.0, 0.0], [1.0, 1.5]]],
+        }),
+    }
+}
+
 /// A status with scores of three episodes about `mean`, `std` apart.
 fn status(id: &str, kind: NodeKind, scored: Option<(f64, f64)>) -> NodeStatus {
     let mut best = BTreeMap::new();
@@ -109,6 +132,7 @@ fn status(id: &str, kind: NodeKind, scored: Option<(f64, f64)>) -> NodeStatus {
         checkpoint: Some(Digest::of(id.as_bytes())),
         key: None,
         seconds: 130.0,
+        returns: Vec::new(),
         episodes,
         history,
         note: None,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use align_plan::NodeKind;
-use align_runtime_api::Library;
+use align_runtime_api::{Episodes, Library};
 
 use super::{Beat, Desk, Halt, Stopped, event, from_error, leave};
 use crate::extent::extent;
@@ -53,13 +53,13 @@ pub(super) fn artifact(desk: &mut Desk<'_>, library: &dyn Library) -> Result<End
     let made = made.map_err(|e| Halt::Event(from_error(&e, 0)))?;
     let files = desk.store.put(&made.files)?;
     let mut metrics = made.metrics;
-    let mut episodes = Vec::new();
+    let mut episodes = Episodes::default();
     if let Some(evaluation) = made.evaluation {
         metrics.extend(evaluation.metrics);
         episodes = evaluation.episodes;
     }
     metrics.retain(|_, v| v.is_finite());
-    episodes.retain(|v| v.is_finite());
+    episodes.keep_finite();
     let output = Output {
         digest: Some(content(&files)),
         files,

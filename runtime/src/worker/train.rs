@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use align_plan::Node;
-use align_runtime_api::{Evaluation, Stop, Trainer};
+use align_runtime_api::{Episodes, Evaluation, Stop, Trainer};
 use align_schema::{Dim, Quantity};
 
 use super::pace::epoch;
@@ -70,7 +70,7 @@ pub(super) fn reading(node: &Node) -> u64 {
 }
 
 /// An evaluation with its episodes.
-pub(super) type Look = (Point, Vec<f64>);
+pub(super) type Look = (Point, Episodes);
 
 pub(super) struct Run<'a, 'b> {
     pub(super) desk: &'a mut Desk<'b>,
@@ -349,7 +349,7 @@ impl Run<'_, '_> {
         found.metrics.remove("throughput");
         metrics.extend(found.metrics);
         self.newest.extend(metrics.clone());
-        found.episodes.retain(|v| v.is_finite());
+        found.episodes.keep_finite();
         let point = Point {
             at: self.p.at,
             metrics,

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use align_plan::Node;
 use align_runtime_api::{
-    Evaluation, Files, Job, JobError, Library, Made, OnProgress, Purpose, StepOut, Trainer, stream,
+    Episodes, Evaluation, Files, Job, JobError, Library, Made, OnProgress, Purpose, StepOut,
+    Trainer, stream,
 };
 use rand::RngExt;
 
@@ -112,7 +113,10 @@ impl Trainer for Sgd {
         let score = scores.iter().sum::<f64>() / scores.len().max(1) as f64;
         Ok(Evaluation {
             metrics: [("valid.loss".to_owned(), loss), ("score".to_owned(), score)].into(),
-            episodes: scores,
+            episodes: Episodes {
+                returns: scores.clone(),
+                scores,
+            },
         })
     }
 
@@ -200,7 +204,10 @@ impl Library for Toy {
             metrics: BTreeMap::new(),
             evaluation: Some(Evaluation {
                 metrics: [("score".to_owned(), score)].into(),
-                episodes: vec![score],
+                episodes: Episodes {
+                    scores: vec![score],
+                    returns: vec![score],
+                },
             }),
         })
     }

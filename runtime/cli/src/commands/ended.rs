@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use align_compiler::graph;
 use align_plan::{NodeId, Plan};
-use align_runtime::report;
+use align_runtime::{Store, report};
 use align_runtime_api::NodeStatus;
 
 use crate::host;
@@ -28,6 +28,9 @@ pub(super) struct Around<'a> {
     pub(super) device: String,
     pub(super) store: &'a Path,
 }
+
+/// Datasets that the page shows.
+const DATASETS: usize = 8;
 
 /// The table and the claims, on standard output.
 pub(super) fn show(plan: &Plan, ended: &Ended, claims: &[report::Claim]) {
@@ -92,6 +95,9 @@ pub(super) fn write_page(
         ("store".to_owned(), around.store.display().to_string()),
         ("written".to_owned(), date()),
     ];
+    let data = Store::open(around.store)
+        .map(|store| align_runtime::profiles(&store, &ended.statuses, DATASETS))
+        .unwrap_or_default();
     let command: Vec<String> = std::env::args().skip(1).map(|a| quoted(&a)).collect();
     let page = report::render(&report::Page {
         plan,
@@ -103,6 +109,7 @@ pub(super) fn write_page(
         facts: &facts,
         program,
         seconds,
+        data: &data,
     });
     match super::repair::write(path, &page) {
         Ok(()) => true,

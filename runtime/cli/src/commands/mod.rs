@@ -3,6 +3,7 @@
 mod baseline;
 mod check;
 mod completions;
+mod data;
 mod doc;
 mod download;
 mod drive;
@@ -90,6 +91,8 @@ pub(crate) enum Command {
     Gc(gc::GcArgs),
     /// Check that everything in the store is what was written.
     Fsck(fsck::FsckArgs),
+    /// Show what is in a dataset: episodes, lengths, returns, ranges, ways through a maze.
+    Data(data::DataArgs),
     /// Draw the graph of a program.
     Graph(graph::GraphArgs),
     /// Explain an error code, with an example that fails and the same put right.
@@ -122,6 +125,7 @@ pub(crate) fn run(command: Command) -> Exit {
         Command::Status(args) => status::run(&args),
         Command::Gc(args) => gc::run(&args),
         Command::Fsck(args) => fsck::run(&args),
+        Command::Data(args) => data::run(&args),
         Command::Graph(args) => graph::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Doc(args) => doc::run(&args),

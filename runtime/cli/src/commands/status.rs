@@ -95,6 +95,7 @@ mod tests {
             key: None,
             seconds: 3.5,
             episodes: vec![60.0, 62.4],
+            returns: Vec::new(),
             history: [("score".to_owned(), vec![(40, 55.0)])].into(),
             note: None,
             outputs: [].into(),

@@ -62,8 +62,12 @@ pub fn make(job: &Job, models: &dyn Models, progress: OnProgress<'_>) -> Result<
         )));
     };
     progress(1.0, &format!("{} episodes", data.rollouts.episodes()));
+    let mut files = data.save()?;
+    let profile = serde_json::to_vec(&super::profile::profile(&data))
+        .map_err(|e| JobError::Failed(format!("cannot write the profile: {e}")))?;
+    files.insert("profile.json".into(), profile);
     Ok(Made {
-        files: data.save()?,
+        files,
         metrics: facts(&data),
         evaluation: None,
     })

@@ -9,7 +9,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use align_runtime_api::{Evaluation, JobError};
+use align_runtime_api::{Episodes, Evaluation, JobError};
 use rand::RngExt as _;
 use rand_distr::StandardNormal;
 use rayon::prelude::*;
@@ -313,6 +313,9 @@ pub fn evaluation(episodes: &[Episode]) -> Evaluation {
     }
     Evaluation {
         metrics,
-        episodes: episodes.iter().map(|e| e.score).collect(),
+        episodes: Episodes {
+            scores: episodes.iter().map(|e| e.score).collect(),
+            returns: episodes.iter().map(|e| e.ret).collect(),
+        },
     }
 }

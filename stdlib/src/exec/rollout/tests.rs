@@ -109,7 +109,7 @@ fn a_good_plan_is_tracked_whatever_its_stride() {
         let score = result.metrics["score"];
         assert!((score - 145.0).abs() < 8.0, "stride {stride}: {score}");
         assert!(result.metrics["success"] > 0.98 && result.metrics["length"] > 299.0);
-        assert_eq!(result.episodes.len(), 200);
+        assert_eq!(result.episodes.scores.len(), 200);
     }
 }
 

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use align_plan::Key;
-use align_runtime_api::{Evaluation, Files, Job, JobError, Purpose, StepOut, Trainer, stream};
+use align_runtime_api::{
+    Episodes, Evaluation, Files, Job, JobError, Purpose, StepOut, Trainer, stream,
+};
 use burn::prelude::*;
 use burn::tensor::TensorData;
 
@@ -224,7 +226,7 @@ impl Trainer for CriticTrainer {
         ]);
         Ok(Evaluation {
             metrics,
-            episodes: Vec::new(),
+            episodes: Episodes::default(),
         })
     }
 

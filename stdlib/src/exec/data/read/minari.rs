@@ -15,7 +15,7 @@ use crate::envs::Task;
 use crate::exec::data::Rollouts;
 
 /// Where the set with this name is, or would be: in `$MINARI_DATASETS_PATH`, else in `~/.minari/datasets`.
-pub(super) fn folder(id: &str) -> Result<PathBuf, JobError> {
+pub(in crate::exec::data) fn folder(id: &str) -> Result<PathBuf, JobError> {
     let part = |p: &str| !p.is_empty() && p != "." && p != ".." && !p.contains(['\\', '\0']);
     if !id.split('/').all(part) {
         return Err(JobError::Data(format!(

@@ -146,7 +146,7 @@ pub(super) fn known(name: &str) -> Result<&'static Task, JobError> {
 }
 
 /// Where D4RL keeps the file of a task: `hopper_medium-v2.hdf5`, `maze2d-umaze-sparse-v1.hdf5`, `maze2d-umaze-dense-v1.hdf5`.
-fn cached(task: &str) -> Result<PathBuf, JobError> {
+pub(super) fn cached(task: &str) -> Result<PathBuf, JobError> {
     let directory = std::env::var_os("D4RL_DATASET_DIR")
         .map(PathBuf::from)
         .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".d4rl/datasets")))

@@ -376,3 +376,33 @@ fn what_cannot_work_is_known_before_anything_runs() {
         "{cached:?}"
     );
 }
+
+/// What a report shows of collected data: every step is in a range, ways stay out of walls, the score is the task's.
+#[test]
+fn a_profile_says_what_is_in_the_data() {
+    for task in ["maze2d-umaze-v1", "pointmaze-umaze-v3"] {
+        let mut by = Collector::Waypoint { one_goal: false };
+        let made = collect(task, &mut by, 12, 0.0, &key(task), &mut |_, _| ()).unwrap();
+        let known = crate::envs::task(task);
+        let profile = profile_of(&made, known, true, "test");
+        assert_eq!((profile.episodes, profile.steps), (12, 12 * 300));
+        assert_eq!(profile.ended, 0);
+        let returns = profile.returns.as_ref().unwrap();
+        assert_eq!(returns.bins.iter().sum::<usize>(), 12);
+        let mean = (0..12).map(|e| made.ret(e)).sum::<f64>() / 12.0;
+        assert!((profile.score.unwrap() - known.unwrap().score(mean)).abs() < 1e-9);
+        let furthest = made.observations.iter().step_by(4).copied();
+        let furthest = furthest.fold(f32::NEG_INFINITY, f32::max);
+        assert_eq!(profile.observations[0].max, f64::from(furthest));
+        let maze = profile.maze.unwrap();
+        assert_eq!((maze.size, maze.paths.len()), ([5, 5], 12));
+        assert_eq!(maze.goal.is_some(), task.starts_with("maze2d"));
+        for [row, column] in maze.paths.iter().flatten() {
+            let cell = row.round() as usize * 5 + column.round() as usize;
+            assert!(
+                !maze.walls[cell],
+                "{task}: a way through a wall at {row}, {column}"
+            );
+        }
+    }
+}
