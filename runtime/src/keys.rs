@@ -70,7 +70,13 @@ impl<'a> Keys<'a> {
         let digests = paths.iter().map(|path| self.look(path));
         let digests: Result<Vec<Digest>, String> = digests.collect();
         self.remember();
-        let digests = digests?;
+        let digests = digests.map_err(|why| {
+            if self.library.fetches(node) {
+                "its data is not here yet: a run fetches it".to_owned()
+            } else {
+                why
+            }
+        })?;
         if paths.len() > MANY {
             parts.push(together(&paths, &digests));
             return Ok(parts);

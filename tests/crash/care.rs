@@ -280,9 +280,15 @@ pub fn refused() -> Result<(), String> {
         }
     }
     drop(held);
-    let record = before
-        .iter()
-        .find(|f| f.parent().is_some_and(|p| p.ends_with("done")));
+    // Of a result that the program needs: what nothing needs may go, whole or not.
+    let status = json(&ask(&scene, &["status", "main.align", "--json"]))?;
+    let nodes = status["nodes"].as_array().or(status.as_array());
+    let key = nodes
+        .and_then(|n| n.first()?["key"].as_str())
+        .ok_or("no key")?;
+    let record = before.iter().find(|f| {
+        f.parent().is_some_and(|p| p.ends_with("done")) && f.to_string_lossy().contains(key)
+    });
     let record = scene.path().join(record.ok_or("no result")?);
     let mut bytes = std::fs::read(&record).map_err(|e| e.to_string())?;
     bytes.truncate(bytes.len() / 2);

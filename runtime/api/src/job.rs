@@ -186,6 +186,11 @@ pub trait Library: Sync {
         let _ = (node, how, progress);
         Ok(())
     }
+    /// Whether a run fetches what a node reads, where this machine does not have it.
+    fn fetches(&self, node: &Node) -> bool {
+        let _ = node;
+        false
+    }
     /// Whether a node can be made at all, found out without working on it: its file is there, whole and of the right shape, its task
     /// can be simulated.  Asked of every node that would run, before the first one starts; the error is for people.
     fn preflight(&self, node: &Node) -> Result<(), String> {

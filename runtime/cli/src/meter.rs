@@ -112,6 +112,9 @@ impl Library for Metered<'_> {
     fn sources(&self, node: &Node) -> Vec<PathBuf> {
         self.inner.sources(node)
     }
+    fn fetches(&self, node: &Node) -> bool {
+        self.inner.fetches(node)
+    }
     fn simulator(&self, node: &Node) -> Option<String> {
         self.inner.simulator(node)
     }

@@ -119,6 +119,10 @@ impl Library for Exec {
         data::fetch(node, how, progress)
     }
 
+    fn fetches(&self, node: &Node) -> bool {
+        data::fetches(node)
+    }
+
     fn preflight(&self, node: &Node) -> Result<(), String> {
         simulator::preflight(node)?;
         data::preflight(node)

@@ -158,7 +158,7 @@ mod tests {
             bins: vec![1, 1, 4, 4],
             ..Spread::default()
         };
-        let lines = bars(&spread, 31);
-        assert_eq!(lines, ["0 █████ 2", "2 ████████████████████ 8"]);
+        let lines = bars(&spread, 34);
+        assert_eq!(lines, ["   0 █████ 2", "2.00 ████████████████████ 8"]);
     }
 }

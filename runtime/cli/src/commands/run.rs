@@ -213,12 +213,23 @@ fn verdict(args: &RunArgs, ended: &Ended, claims: &[report::Claim]) -> Exit {
         ));
         Exit::Interrupted
     } else if !failed.is_empty() {
-        for status in failed {
-            let note = status
-                .note
-                .clone()
-                .unwrap_or_else(|| "it gave up".to_owned());
-            fail(&format!("`{}` failed: {note}", status.id), None);
+        // What stops many for one reason is said once.
+        let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+        for status in &failed {
+            let note = status.note.as_deref().unwrap_or("it gave up");
+            match reasons.iter_mut().find(|(known, _)| *known == note) {
+                Some((_, ids)) => ids.push(&status.id.0),
+                None => reasons.push((note, vec![&status.id.0])),
+            }
+        }
+        for (note, ids) in reasons {
+            let (first, more) = (ids.first().copied().unwrap_or_default(), ids.len() - 1);
+            let who = match more {
+                0 => format!("`{first}`"),
+                1..=3 => format!("`{}`", ids.join("`, `")),
+                _ => format!("`{first}` and {more} more"),
+            };
+            fail(&format!("{who} failed: {note}"), None);
         }
         Exit::NodeFailed
     } else if !ended.unwritten.is_empty() {

@@ -23,7 +23,7 @@ mod windows;
 
 pub use collect::{Collector, collect};
 pub use dataset::{Dataset, Kind, Meta, Part, Split};
-pub use fetch::fetch;
+pub use fetch::{fetch, fetches};
 pub use filter::{OpenCritic, advantages, keep, quantile, select};
 pub use look::look;
 pub(crate) use make::effective;

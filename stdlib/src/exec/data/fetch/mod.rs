@@ -43,6 +43,21 @@ pub fn fetch(node: &Node, how: &Fetching<'_>, progress: OnProgress<'_>) -> Resul
     }
 }
 
+/// Whether [`fetch`] would have something to do.
+pub fn fetches(node: &Node) -> bool {
+    let Some(Value::Call(call)) = node.value("source") else {
+        return false;
+    };
+    match Foreign::of(effective(call)) {
+        Ok(Some(foreign)) => match &foreign.place {
+            Place::D4rl(path) => !path.exists(),
+            Place::Minari(folder) => !minari::is_there(folder),
+            Place::File(_) | Place::Lerobot(_) => false,
+        },
+        Ok(None) | Err(_) => false,
+    }
+}
+
 fn forbidden(what: &str, path: &Path, by_hand: &str) -> String {
     format!(
         "`{}`: {what} is not there, and nothing may be fetched (`--offline`); {by_hand}",
@@ -103,7 +118,10 @@ fn folder(task: &str) -> Option<String> {
     let version = task.rsplit_once('-')?.1;
     match task.split_once('-')?.0 {
         "maze2d" => Some("maze2d".to_owned()),
-        "hopper" | "halfcheetah" | "walker2d" | "ant" => Some(format!("gym_mujoco_{version}")),
+        // `-v4` and `-v5` are gymnasium's, without data of D4RL.
+        "hopper" | "halfcheetah" | "walker2d" if matches!(version, "v0" | "v1" | "v2") => {
+            Some(format!("gym_mujoco_{version}"))
+        }
         _ => None,
     }
 }

@@ -158,6 +158,8 @@ pub(super) fn cached(task: &str) -> Result<PathBuf, JobError> {
 
 /// D4RL's name of a task's file.
 pub(super) fn file_name(task: &str) -> String {
+    // One file, whichever MuJoCo the maze moves as.
+    let task = task.split('@').next().unwrap_or(task);
     let (name, version) = task.rsplit_once('-').unwrap_or((task, ""));
     match name.strip_prefix("maze2d-") {
         Some(size) if size.ends_with("-dense") => format!("maze2d-{size}-{version}.hdf5"),
