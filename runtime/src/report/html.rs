@@ -47,13 +47,7 @@ pub fn render(page: &Page<'_>) -> String {
     let markup = html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (name) " · align" }
-                style { (PreEscaped(include_str!("style.css"))) }
-            }
+            (head(name))
             body {
                 header {
                     p.brand { "align" }
@@ -79,6 +73,19 @@ pub fn render(page: &Page<'_>) -> String {
         }
     };
     markup.into_string()
+}
+
+/// The head of a page: everything that it needs is in it.
+pub(super) fn head(title: &str) -> Markup {
+    html! {
+        head {
+            meta charset="utf-8";
+            meta name="viewport" content="width=device-width, initial-scale=1";
+            meta name="color-scheme" content="light dark";
+            title { (title) " · align" }
+            style { (PreEscaped(include_str!("style.css"))) }
+        }
+    }
 }
 
 /// First trained and last scored node of a lane.

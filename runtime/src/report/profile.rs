@@ -1,7 +1,7 @@
 //! What is in the data, as pictures: histograms of returns and lengths, ways through a maze, ranges.
 
 use align_runtime_api::{Paths, Profile, Range, Spread};
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{DOCTYPE, Markup, html};
 
 use super::chart::{at, axis_number, ticks};
 use super::format::{count, number, points};
@@ -20,13 +20,7 @@ pub fn page(profile: &Profile) -> String {
     html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (profile.source) " · align" }
-                style { (PreEscaped(include_str!("style.css"))) }
-            }
+            (super::html::head(&profile.source))
             body {
                 header { p.brand { "align" } h1 { "Data" } p.command { code { (profile.source) } } }
                 main { section { (draw(profile)) } }

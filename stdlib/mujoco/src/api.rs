@@ -65,9 +65,17 @@ pub(crate) fn opened(path: &Path) -> Result<&'static Api, Error> {
             api.path.display()
         )));
     }
-    let api: &'static Api = Box::leak(Box::new(open(path).map_err(|e| unusable(e.to_string()))?));
+    let api: &'static Api = Box::leak(Box::new(open(path).map_err(|e| unusable(reason(&e)))?));
     *opened = Some(api);
     Ok(api)
+}
+
+/// What the loader says, with what the system said to it.
+fn reason(error: &libloading::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error} ({source})"),
+        None => error.to_string(),
+    }
 }
 
 fn open(path: &Path) -> Result<Api, libloading::Error> {

@@ -65,6 +65,11 @@ pub fn found() -> Result<&'static Found, Missing> {
         .map_err(Clone::clone)
 }
 
+/// Whether the library that [`found`] names can be opened.
+pub fn usable() -> Result<(), Error> {
+    api::opened(&found()?.path).map(|_| ())
+}
+
 /// Compiles a model from its XML text, with the library that [`found`] names.
 ///
 /// One library is opened in a process, and never another one: two of them share their symbols.

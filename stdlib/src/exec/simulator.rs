@@ -57,8 +57,7 @@ pub fn of(node: &Node) -> Option<String> {
 /// Whether what simulates a node's task is there.
 pub fn preflight(node: &Node) -> Result<(), String> {
     match task(node).filter(|t| t.needs_mujoco()) {
-        Some(task) => align_mujoco::found()
-            .map(|_| ())
+        Some(task) => align_mujoco::usable()
             .map_err(|e| format!("`{}` is simulated by MuJoCo, but {e}", task.name)),
         None => Ok(()),
     }

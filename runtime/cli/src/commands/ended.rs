@@ -78,7 +78,7 @@ pub(super) fn write_page(
     seconds: f64,
 ) -> bool {
     let drawing = graph::svg(plan, &super::graph::states(&ended.statuses));
-    let facts = [
+    let mut facts = vec![
         ("align".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
         ("edition".to_owned(), plan.edition.to_string()),
         ("device".to_owned(), around.device.clone()),
@@ -95,6 +95,8 @@ pub(super) fn write_page(
         ("store".to_owned(), around.store.display().to_string()),
         ("written".to_owned(), date()),
     ];
+    let simulator = plan.nodes.iter().find_map(|n| host::library().simulator(n));
+    facts.extend(simulator.map(|s| ("simulator".to_owned(), s)));
     let data = Store::open(around.store)
         .map(|store| align_runtime::profiles(&store, &ended.statuses, DATASETS))
         .unwrap_or_default();
