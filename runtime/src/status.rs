@@ -28,9 +28,6 @@ pub fn status(
     Ok(out)
 }
 
-/// Name of the file of a dataset that says what is in it.
-const PROFILE: &str = "profile.json";
-
 /// What is in the datasets of these nodes: at most so many, those of equal content once.  What cannot be read is left out.
 pub fn profiles(store: &Store, statuses: &[NodeStatus], most: usize) -> Vec<(NodeId, Profile)> {
     let mut seen = BTreeSet::new();
@@ -41,7 +38,7 @@ pub fn profiles(store: &Store, statuses: &[NodeStatus], most: usize) -> Vec<(Nod
         .filter_map(|status| {
             let done = store.node(status.key.as_ref()?).all_done();
             let files = &done.first()?.last.as_ref()?.files;
-            let bytes = store.get(files.get(PROFILE)?).ok()?;
+            let bytes = store.get(files.get(Profile::FILE)?).ok()?;
             Some((status.id.clone(), serde_json::from_slice(&bytes).ok()?))
         })
         .take(most)

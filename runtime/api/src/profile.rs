@@ -31,6 +31,11 @@ pub struct Profile {
     pub maze: Option<Paths>,
 }
 
+impl Profile {
+    /// Name of its file beside the data.
+    pub const FILE: &str = "profile.json";
+}
+
 /// How some values are spread.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Spread {

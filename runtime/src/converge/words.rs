@@ -83,12 +83,8 @@ fn leaf(condition: &Condition) -> String {
         Operand::Clock(dim) => dim.unit_name().to_owned(),
         Operand::Number(x) => number(*x),
     };
-    let join =
-        |items: &[Condition], word: &str| items.iter().map(leaf).collect::<Vec<_>>().join(word);
     match condition {
-        Condition::And(items) => join(items, " and "),
-        Condition::Or(items) => join(items, " or "),
-        Condition::Not(inner) => format!("not {}", leaf(inner)),
+        Condition::And(_) | Condition::Or(_) | Condition::Not(_) => joined(condition, leaf),
         Condition::Plateau { metric, .. } => format!("plateau of {}", metric.name),
         Condition::Reaches { metric, value } => {
             format!("{} reaches {}", metric.name, number(*value))
@@ -101,14 +97,24 @@ fn leaf(condition: &Condition) -> String {
     }
 }
 
+/// Conditions that are made of others, each in the words of `part`.
+fn joined(condition: &Condition, part: fn(&Condition) -> String) -> String {
+    let all = |items: &[Condition], word: &str| {
+        let parts: Vec<String> = items.iter().map(part).collect();
+        parts.join(word)
+    };
+    match condition {
+        Condition::And(items) => all(items, " and "),
+        Condition::Or(items) => all(items, " or "),
+        Condition::Not(inner) => format!("not {}", part(inner)),
+        single => part(single),
+    }
+}
+
 /// A condition as a program writes it, with what it left to defaults.
 pub fn written(condition: &Condition) -> String {
-    let join =
-        |items: &[Condition], word: &str| items.iter().map(written).collect::<Vec<_>>().join(word);
     match condition {
-        Condition::And(items) => join(items, " and "),
-        Condition::Or(items) => join(items, " or "),
-        Condition::Not(inner) => format!("not {}", written(inner)),
+        Condition::And(_) | Condition::Or(_) | Condition::Not(_) => joined(condition, written),
         Condition::Plateau {
             metric,
             improve,

@@ -128,7 +128,8 @@ fn histogram(title: &str, spread: &Spread) -> Markup {
         };
         LEFT + share * (WIDTH - LEFT - RIGHT)
     };
-    let y = |n: f64| HEIGHT - BOTTOM - n / most * (HEIGHT - TOP - BOTTOM);
+    let tall = |n: f64| n / most * (HEIGHT - TOP - BOTTOM);
+    let y = |n: f64| HEIGHT - BOTTOM - tall(n);
     html! {
         figure.chart {
             figcaption { span.chart-title { (title) } span.unit { "episodes" } }
@@ -139,7 +140,7 @@ fn histogram(title: &str, spread: &Spread) -> Markup {
                 }
                 @for (i, n) in spread.bins.iter().enumerate() {
                     @if *n > 0 {
-                        rect.bar x=(at(LEFT + i as f64 * wide + 0.5)) width=(at((wide - 1.0).max(0.5))) y=(at(y(*n as f64))) height=(at(n_height(*n as f64, most))) {
+                        rect.bar x=(at(LEFT + i as f64 * wide + 0.5)) width=(at((wide - 1.0).max(0.5))) y=(at(y(*n as f64))) height=(at(tall(*n as f64))) {
                             title { (n) " episodes" }
                         }
                     }
@@ -152,10 +153,6 @@ fn histogram(title: &str, spread: &Spread) -> Markup {
             }
         }
     }
-}
-
-fn n_height(n: f64, most: f64) -> f64 {
-    n / most * (HEIGHT - TOP - BOTTOM)
 }
 
 fn ways(maze: &Paths) -> Markup {

@@ -169,15 +169,33 @@ fn drive(args: &RunArgs, planned: &Planned) -> Result<Ended, Exit> {
     })
 }
 
+/// Says which nodes failed and why; what stops many for one reason is said once.
+fn blame<'a>(failed: impl Iterator<Item = (&'a str, &'a str)>) {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (id, why) in failed {
+        match reasons.iter_mut().find(|(known, _)| *known == why) {
+            Some((_, ids)) => ids.push(id),
+            None => reasons.push((why, vec![id])),
+        }
+    }
+    for (why, ids) in reasons {
+        let (first, more) = (ids.first().copied().unwrap_or_default(), ids.len() - 1);
+        let who = match more {
+            0 => format!("`{first}`"),
+            1..=3 => format!("`{}`", ids.join("`, `")),
+            _ => format!("`{first}` and {more} more"),
+        };
+        fail(&format!("{who} failed: {why}"), None);
+    }
+}
+
 /// Data that could not be had: nothing has started.
 fn unfetched(failed: &[(NodeId, String)], interrupt: &Interrupt) -> Exit {
     if interrupt.asked() {
         errln("interrupted while fetching: the same command goes on where it stopped");
         return Exit::Interrupted;
     }
-    for (id, why) in failed {
-        fail(&format!("`{id}` failed: {why}"), None);
-    }
+    blame(failed.iter().map(|(id, why)| (id.0.as_str(), why.as_str())));
     Exit::NodeFailed
 }
 
@@ -213,24 +231,11 @@ fn verdict(args: &RunArgs, ended: &Ended, claims: &[report::Claim]) -> Exit {
         ));
         Exit::Interrupted
     } else if !failed.is_empty() {
-        // What stops many for one reason is said once.
-        let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
-        for status in &failed {
-            let note = status.note.as_deref().unwrap_or("it gave up");
-            match reasons.iter_mut().find(|(known, _)| *known == note) {
-                Some((_, ids)) => ids.push(&status.id.0),
-                None => reasons.push((note, vec![&status.id.0])),
-            }
-        }
-        for (note, ids) in reasons {
-            let (first, more) = (ids.first().copied().unwrap_or_default(), ids.len() - 1);
-            let who = match more {
-                0 => format!("`{first}`"),
-                1..=3 => format!("`{}`", ids.join("`, `")),
-                _ => format!("`{first}` and {more} more"),
-            };
-            fail(&format!("{who} failed: {note}"), None);
-        }
+        let told = failed.iter().map(|s| {
+            let why = s.note.as_deref().unwrap_or("it gave up");
+            (s.id.0.as_str(), why)
+        });
+        blame(told);
         Exit::NodeFailed
     } else if !ended.unwritten.is_empty() {
         Exit::Usage

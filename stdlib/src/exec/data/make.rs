@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use align_plan::Node;
-use align_runtime_api::{Job, JobError, Made, OnProgress, Purpose, stream};
+use align_runtime_api::{Job, JobError, Made, OnProgress, Profile, Purpose, stream};
 use align_schema::{ArgError, Call, Quantity, Ref, Value};
 
 use super::collect::{Collector, collect};
@@ -65,7 +65,7 @@ pub fn make(job: &Job, models: &dyn Models, progress: OnProgress<'_>) -> Result<
     let mut files = data.save()?;
     let profile = serde_json::to_vec(&super::profile::profile(&data))
         .map_err(|e| JobError::Failed(format!("cannot write the profile: {e}")))?;
-    files.insert("profile.json".into(), profile);
+    files.insert(Profile::FILE.into(), profile);
     Ok(Made {
         files,
         metrics: facts(&data),

@@ -91,6 +91,11 @@ impl Layout {
         (self.rows, self.columns)
     }
 
+    /// The position in the middle of the map.
+    fn middle(&self) -> [f64; 2] {
+        [self.rows, self.columns].map(|n| n as f64 / 2.0 - 0.5)
+    }
+
     /// How many cells the map has.
     pub fn cells(&self) -> usize {
         self.walls.len()
@@ -197,9 +202,8 @@ impl Maze2d {
         match self.rules {
             MazeRules::D4rl => [row, column],
             MazeRules::Robotics => {
-                let (rows, columns) = self.layout.size();
-                let middle = |n: i64| origin * (n as f64 / 2.0 - 0.5);
-                [column - middle(columns), middle(rows) - row]
+                let [middle_row, middle_column] = self.layout.middle().map(|m| origin * m);
+                [column - middle_column, middle_row - row]
             }
         }
     }
@@ -209,9 +213,8 @@ impl Maze2d {
         match self.rules {
             MazeRules::D4rl => [x, y],
             MazeRules::Robotics => {
-                let (rows, columns) = self.layout.size();
-                let middle = |n: i64| origin * (n as f64 / 2.0 - 0.5);
-                [middle(rows) - y, x + middle(columns)]
+                let [middle_row, middle_column] = self.layout.middle().map(|m| origin * m);
+                [middle_row - y, x + middle_column]
             }
         }
     }

@@ -28,34 +28,35 @@ const LISTING: usize = 64 << 20;
 
 /// Fetches what the source of a dataset names and this machine does not have; nothing for any other node.
 pub fn fetch(node: &Node, how: &Fetching<'_>, progress: OnProgress<'_>) -> Result<(), String> {
-    let Some(Value::Call(call)) = node.value("source") else {
+    let Some((call, place)) = absent(node) else {
         return Ok(());
     };
-    let call = effective(call);
-    match Foreign::of(call) {
-        Ok(Some(foreign)) => match &foreign.place {
-            Place::D4rl(path) if !path.exists() => d4rl(call, path, how, progress),
-            Place::Minari(folder) if !minari::is_there(folder) => set(call, folder, how, progress),
-            _ => Ok(()),
-        },
-        // Whoever reads it will say so.
-        Ok(None) | Err(_) => Ok(()),
+    match &place {
+        Place::D4rl(path) => d4rl(call, path, how, progress),
+        Place::Minari(folder) => set(call, folder, how, progress),
+        Place::File(_) | Place::Lerobot(_) => Ok(()),
     }
 }
 
 /// Whether [`fetch`] would have something to do.
 pub fn fetches(node: &Node) -> bool {
+    absent(node).is_some()
+}
+
+/// The source of a node and where its data should be, where that can be fetched and is not there.
+fn absent(node: &Node) -> Option<(&Call, Place)> {
     let Some(Value::Call(call)) = node.value("source") else {
-        return false;
+        return None;
     };
-    match Foreign::of(effective(call)) {
-        Ok(Some(foreign)) => match &foreign.place {
-            Place::D4rl(path) => !path.exists(),
-            Place::Minari(folder) => !minari::is_there(folder),
-            Place::File(_) | Place::Lerobot(_) => false,
-        },
-        Ok(None) | Err(_) => false,
-    }
+    let call = effective(call);
+    // What names no data at all, whoever reads it will say.
+    let place = Foreign::of(call).ok()??.place;
+    let there = match &place {
+        Place::D4rl(path) => path.exists(),
+        Place::Minari(folder) => minari::is_there(folder),
+        Place::File(_) | Place::Lerobot(_) => true,
+    };
+    (!there).then_some((call, place))
 }
 
 fn forbidden(what: &str, path: &Path, by_hand: &str) -> String {
