@@ -47,6 +47,21 @@ pub const EVENTS: &[Event] = &[
         params: &[],
     },
     Event {
+        name: "collapse",
+        docs: "The plans drawn for one state have become one: `diversity` of an evaluation is under 5% of what it was at the stage's first, or under 1e-6.\n\n\
+               Such a model has nothing left to choose from. Without an arm of its own it is a warning, once a stage, and the stage goes on; `else` does \
+               not answer it.",
+        params: &[],
+    },
+    Event {
+        name: "overoptimised",
+        docs: "The model has learned to please the critic: `value` of an evaluation is higher than at the best score so far, and `score` is lower than \
+               there by more than two standard errors.\n\nIt is seen where `eval` has a `critic`. The standard error is that of the difference, from \
+               `spread` and the number of episodes of both evaluations. Without an arm of its own it is a warning, once a stage, and the stage goes on; \
+               `else` does not answer it.",
+        params: &[],
+    },
+    Event {
         name: "regression",
         docs: "A metric of an evaluation is worse than that of a reference checkpoint.\n\nA statement of the stage: `on regression(score, worse: 10%, than: pretrain.best) => rollback(to: best, then: skip)`. An arm that is \
                added later is asked of the evaluations that are stored.",
@@ -54,7 +69,7 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: "else",
-        docs: "Any event that no arm before it answers.",
+        docs: "Any event that no arm before it answers, but `collapse` and `overoptimised`, which are warnings then.",
         params: &[],
     },
 ];

@@ -332,6 +332,8 @@ fn cut(node: &Node, done: &Done, at: Pos, stop: Stop) -> Left {
         new.at = last.at;
         new.stop = Some(stop);
         new.history.retain(|p| p.at.step <= at.step);
+        new.events
+            .retain(|e| e.action != crate::guards::WARNING || e.step <= at.step);
         new.curve.points.retain(|(s, _)| *s <= at.step);
         new.last = Some(last.clone());
         new.best = Some(best.clone());

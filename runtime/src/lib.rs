@@ -9,6 +9,7 @@ mod driver;
 mod export;
 mod extent;
 mod forecast;
+mod guards;
 pub mod inject;
 mod keep;
 mod keys;

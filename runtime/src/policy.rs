@@ -9,6 +9,8 @@ use align_plan::{Action, Arm, EventKind, FailScope, Target};
 use align_runtime_api::{EventRecord, Input};
 
 use crate::converge::{at_least, gain, margin};
+use crate::extent::counted;
+use crate::guards::{WARNING, answered, found, is_guard};
 use crate::record::{Done, Event, Point, Pos};
 use crate::words::{number, steps};
 
@@ -78,6 +80,8 @@ pub fn label(event: &EventKind) -> String {
         EventKind::Timeout => "timeout".into(),
         EventKind::Data => "data".into(),
         EventKind::DeadSignal => "dead_signal".into(),
+        EventKind::Collapse => "collapse".into(),
+        EventKind::Overoptimised => "overoptimised".into(),
         EventKind::Regression { metric, .. } => format!("regression({})", metric.name),
         EventKind::Else => "else".into(),
     }
@@ -86,7 +90,8 @@ pub fn label(event: &EventKind) -> String {
 fn matches(arm: &Arm, index: usize, event: &Event) -> bool {
     match &arm.event {
         EventKind::Regression { .. } => event.arm == Some(index),
-        EventKind::Else => true,
+        // Without an arm of its own a guard is a warning, and nothing to act on.
+        EventKind::Else => !is_guard(&event.kind),
         kind => label(kind) == event.kind,
     }
 }
@@ -165,6 +170,7 @@ pub fn disputed(arms: &[Arm], done: &Done) -> Option<usize> {
         };
         // Files damaged in the store are no one's policy.
         record.event != "damaged"
+            && record.action != WARNING
             && !same_course(&answer(&done.arms, &mut then), &answer(arms, &mut now))
     })
 }
@@ -229,16 +235,28 @@ pub fn dead_signal(window: &BTreeMap<String, (f64, u64)>, at: Pos, since: Pos) -
     })
 }
 
-/// The first regression in the evaluations of a result that it was not made to heed, for its policy had no such arm.
-pub fn overlooked(arms: &[Arm], inputs: &[Input], done: &Done) -> Option<Event> {
+/// The first event in the evaluations of a result (of so many episodes) that it was not made to heed, for its policy had no such arm.
+pub fn overlooked(arms: &[Arm], inputs: &[Input], episodes: u64, done: &Done) -> Option<Event> {
     let heeded = |event: &EventKind| done.arms.iter().any(|a| a.event == *event);
-    let is_new = |a: &Arm| matches!(a.event, EventKind::Regression { .. }) && !heeded(&a.event);
+    let watches = |e: &EventKind| {
+        matches!(
+            e,
+            EventKind::Regression { .. } | EventKind::Collapse | EventKind::Overoptimised
+        )
+    };
+    let is_new = |a: &Arm| watches(&a.event) && !heeded(&a.event);
     if done.skipped || !arms.iter().any(is_new) {
         return None;
     }
     let news: Vec<Arm> = arms.iter().filter(|a| is_new(a)).cloned().collect();
-    let mut points = done.history.iter();
-    points.find_map(|point| regression(&news, inputs, point))
+    let points = counted(&done.history, !inputs.iter().any(|i| i.need.role == "from"));
+    (1..=points.len()).find_map(|n| {
+        let points = points.get(..n)?;
+        regression(&news, inputs, points.last()?).or_else(|| {
+            let mut events = found(points, episodes).into_iter();
+            events.find(|event| answered(&news, event))
+        })
+    })
 }
 
 /// Whether two actions lead to the same weights: waits and how often they may act do not matter.

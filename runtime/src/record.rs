@@ -168,7 +168,7 @@ pub fn content(files: &BTreeMap<String, Digest>) -> Digest {
 /// Something that a failure policy decides on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
-    /// `nan`, `oom`, `crash`, `timeout`, `data`, `regression`, `dead_signal`.
+    /// `nan`, `oom`, `crash`, `timeout`, `data`, `regression`, `dead_signal`, `collapse`, `overoptimised`.
     pub kind: String,
     /// The arm that watches it, for a regression.
     pub arm: Option<usize>,
@@ -234,6 +234,11 @@ pub enum Entry {
         metrics: Metrics,
         /// Whether it is the best so far.
         best: bool,
+    },
+    /// Something that no arm answers: said once a stage, which goes on.
+    Warned {
+        /// With its numbers; its action is `warning`.
+        record: EventRecord,
     },
     /// A checkpoint is durable.
     Kept {

@@ -6,6 +6,7 @@ use align_plan::{Node, NodeId, NodeKind, Plan};
 use align_runtime_api::{Library, NodeState, NodeStatus, Profile};
 
 use crate::board::{Board, How, Look, Settled, Work};
+use crate::guards;
 use crate::record::{Entry, Metrics, Point};
 use crate::store::{Store, StoreError};
 
@@ -194,6 +195,7 @@ fn at_work(store: &Store, node: &Node, work: &Work) -> Result<NodeStatus, StoreE
                 status.steps = status.steps.max(at.step);
                 status.checkpoint = Some(digest.clone());
             }
+            Entry::Warned { record } => guards::add(&mut status.events, [record]),
             Entry::Dropped { .. } | Entry::Ended { .. } => {}
         }
     }

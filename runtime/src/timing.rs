@@ -148,7 +148,7 @@ fn ends(entries: &[Entry]) -> (Pos, Pos) {
             | Entry::Evaluated { at, .. }
             | Entry::Kept { at, .. }
             | Entry::Ended { at, .. } => last = *at,
-            Entry::Dropped { .. } => {}
+            Entry::Warned { .. } | Entry::Dropped { .. } => {}
         }
     }
     (first, last)

@@ -178,6 +178,10 @@ pub enum EventKind {
     },
     /// Nothing is left to learn from: rewards do not differ, or gradients are zero.
     DeadSignal,
+    /// The plans drawn for one state have become one.
+    Collapse,
+    /// The critic's value rose while the score fell.
+    Overoptimised,
     /// Anything else.
     Else,
 }

@@ -5,7 +5,7 @@
 //! | `nan`, `crash`, `timeout`, `dead_signal`, `else` | an attempt goes on with other random numbers, or on a machine that may be well again | nothing is refused |
 //! | `oom` | the same step takes the same memory | `retry` without `scale` or `wait`, `rollback` without `scale` or `then` |
 //! | `data` | the inputs are read again as they are | `retry`, and `rollback` without `then` |
-//! | `regression` | an attempt goes on from the newest checkpoint, which is on the way that got worse | `retry` |
+//! | `regression`, `collapse`, `overoptimised` | an attempt goes on from the newest checkpoint, which is on the way that got worse | `retry` |
 
 use align_grammar::ast::{Expr, ExprKind};
 use align_plan::Action;
@@ -32,7 +32,7 @@ impl Checker<'_> {
                 "the same data is read again",
                 "`skip`, `fail`, `pause`, or `rollback` with a `then`",
             ),
-            ("regression", Action::Retry { .. }) => (
+            ("regression" | "collapse" | "overoptimised", Action::Retry { .. }) => (
                 "goes on from the newest checkpoint, on the way that got worse",
                 "`rollback`, `skip`, `fail` or `pause`",
             ),

@@ -322,6 +322,8 @@ fn event_kind(name: &str) -> EventKind {
         "timeout" => EventKind::Timeout,
         "data" => EventKind::Data,
         "dead_signal" => EventKind::DeadSignal,
+        "collapse" => EventKind::Collapse,
+        "overoptimised" => EventKind::Overoptimised,
         _ => EventKind::Else,
     }
 }

@@ -40,13 +40,13 @@ impl std::fmt::Display for Stop {
 /// A failure event and the action taken.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EventRecord {
-    /// `nan`, `crash`, `regression`, ...
+    /// `nan`, `crash`, `regression`, `collapse`, ...
     pub event: String,
     /// What exactly, such as the metric or the signal.
     pub detail: String,
     /// Step at which it happened.
     pub step: u64,
-    /// `rollback`, `retry`, `skip`, `fail`.
+    /// `rollback`, `retry`, `skip`, `fail`; `warning` where no arm answered a guard and the stage went on.
     pub action: String,
     /// Step that training goes on from (none when it does not).
     pub to_step: Option<u64>,
@@ -217,6 +217,13 @@ pub enum RunEvent {
         /// Which.
         id: NodeId,
         /// What and how.
+        record: EventRecord,
+    },
+    /// Something that no arm answers: said once a stage, which goes on.
+    Warned {
+        /// Which.
+        id: NodeId,
+        /// What, with its numbers; its action is `warning`.
         record: EventRecord,
     },
     /// Something about the run as a whole, as one line for people.

@@ -12,6 +12,7 @@ use align_runtime_api::{Input, Library, NodeState};
 use align_schema::Port;
 
 use crate::extent::{self, Left};
+use crate::guards::WARNING;
 use crate::keys::Keys;
 use crate::policy;
 use crate::record::{Done, Event, Manifest, Output, Point, Restore, Turn};
@@ -232,10 +233,11 @@ impl<'a> Board<'a> {
                 None => self.store.has(files),
             }
         };
+        let episodes = node.eval.as_ref().map_or(0, |e| e.episodes);
         let exact = folder.done(&extent).ok().flatten().filter(&intact);
         if let Some(done) = exact
             && policy::disputed(&node.arms, &done).is_none()
-            && policy::overlooked(&node.arms, &inputs, &done).is_none()
+            && policy::overlooked(&node.arms, &inputs, episodes, &done).is_none()
         {
             return reused(done, key);
         }
@@ -257,14 +259,17 @@ impl<'a> Board<'a> {
                     None,
                 );
             }
-            if let Some(event) = policy::overlooked(&node.arms, &inputs, &done) {
+            if let Some(event) = policy::overlooked(&node.arms, &inputs, episodes, &done) {
                 let before = |o: &&Output| o.at.step < event.step && o.manifest.is_some();
                 let from = done.kept.iter().filter(before).max_by_key(|o| o.at.step);
-                let why = format!(
-                    "`on regression({})` would have acted at {}",
-                    event.detail.split(' ').next().unwrap_or_default(),
-                    steps(event.step)
-                );
+                let arm = match event.kind.as_str() {
+                    "regression" => {
+                        let metric = event.detail.split(' ').next().unwrap_or_default();
+                        format!("regression({metric})")
+                    }
+                    kind => kind.to_owned(),
+                };
+                let why = format!("`on {arm}` would have acted at {}", steps(event.step));
                 return work(How::Back(start(from, why)), None);
             }
             return match extent::replay(node, &done) {
@@ -281,6 +286,8 @@ impl<'a> Board<'a> {
     /// The newest kept checkpoint that no event from number `k` on has shaped.
     fn before(&self, done: &Done, k: usize) -> Option<Output> {
         let at = done.events.get(k)?.step;
+        let acted = |e: &&align_runtime_api::EventRecord| e.action != WARNING;
+        let k = done.events.iter().take(k).filter(acted).count();
         let clean = |o: &Output| {
             let manifest = o.manifest.as_ref()?;
             let manifest: Manifest = self.store.get_record(manifest).ok()?;

@@ -5,6 +5,7 @@ use align_plan::Node;
 use super::{How, Start};
 use crate::converge::{History, first};
 use crate::extent;
+use crate::guards;
 use crate::record::{Assignment, Done, Ending, Entry, Logged, Manifest, Restore};
 use crate::store::{NodeFolder, Store};
 use crate::words::steps;
@@ -114,6 +115,7 @@ pub(super) fn newest(
         spent: assignment.spent + took(&entries),
         reason: String::new(),
     };
+    guards::add(&mut start.events, guards::told(&entries));
     if let Some((record, turn, resume)) = handled {
         start.resume.clone_from(resume);
         start.turns.extend(turn.clone());

@@ -9,6 +9,7 @@ use align_runtime_api::{EventRecord, RunEvent, Stop};
 use super::{Delayed, Driver, RunError};
 use crate::board::{Start, Work, candidates, settle, took};
 use crate::extent::extent;
+use crate::guards;
 use crate::policy::{Act, decide};
 use crate::record::{
     Assignment, Curve, Done, Entry, Event, Logged, Manifest, Output, Pos, Restore, Turn,
@@ -53,6 +54,7 @@ impl Left {
         let mut turns = self.assignment.turns.clone();
         turns.extend(turn);
         let mut events = self.assignment.events.clone();
+        guards::add(&mut events, guards::told(&self.entries));
         events.push(record.clone());
         Start {
             resume,
@@ -137,7 +139,7 @@ impl Driver<'_> {
                 // The same step with the same numbers would fail the same way, unless chance or the machine was to blame.
                 let again = matches!(
                     event.kind.as_str(),
-                    "nan" | "regression" | "data" | "dead_signal"
+                    "nan" | "regression" | "data" | "dead_signal" | "collapse" | "overoptimised"
                 );
                 let turn = (again || !scale.is_empty()).then(|| turn(&event, "retry", scale, None));
                 (*wait, left.restores.clone(), turn)
@@ -337,6 +339,7 @@ impl Driver<'_> {
         let (history, curve): (Vec<_>, Curve) =
             newest.map(|p| (p.history, p.curve)).unwrap_or_default();
         let mut events = left.assignment.events.clone();
+        guards::add(&mut events, guards::told(&left.entries));
         let attempt = record.attempt;
         events.push(record);
         let done = Done {

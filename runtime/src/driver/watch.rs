@@ -271,6 +271,7 @@ fn tell(id: &align_plan::NodeId, entry: Entry, step: &mut u64, on_event: &mut dy
                 digest,
             });
         }
+        Entry::Warned { record } => on_event(RunEvent::Warned { id, record }),
         Entry::Dropped { .. } | Entry::Ended { .. } => {}
     }
 }

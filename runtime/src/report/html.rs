@@ -228,6 +228,7 @@ fn summary(rows: &[Row], lanes: usize) -> Markup {
                             td.n { (row.amount) }
                             td.(if row.state == NodeState::Failed { "bad" } else { "why" }) {
                                 (row.stopped_by)
+                                @if row.warnings > 0 { span.badge { (row.warnings) @if row.warnings == 1 { " warning" } @else { " warnings" } } }
                                 @if row.events > 0 { span.badge { (row.events) @if row.events == 1 { " event" } @else { " events" } } }
                             }
                             td.n {

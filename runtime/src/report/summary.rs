@@ -75,6 +75,8 @@ pub struct Row {
     pub reused: bool,
     /// How many failure events were handled.
     pub events: usize,
+    /// Of how much it was warned.
+    pub warnings: usize,
 }
 
 /// Rows of one name in several lanes.
@@ -116,7 +118,16 @@ pub fn rows(plan: &Plan, statuses: &[NodeStatus], reused: &BTreeSet<NodeId>) -> 
                 headline: headline(status),
                 seconds: status.seconds,
                 reused: reused.contains(&node.id),
-                events: status.events.len(),
+                events: status
+                    .events
+                    .iter()
+                    .filter(|e| e.action != crate::guards::WARNING)
+                    .count(),
+                warnings: status
+                    .events
+                    .iter()
+                    .filter(|e| e.action == crate::guards::WARNING)
+                    .count(),
             })
         })
         .collect()
@@ -259,6 +270,10 @@ fn row_cells(row: &Row) -> Vec<String> {
     if row.events > 0 {
         let plural = if row.events == 1 { "event" } else { "events" };
         stopped = format!("{stopped} ({} {plural} handled)", row.events);
+    }
+    if row.warnings > 0 {
+        let plural = if row.warnings == 1 { "" } else { "s" };
+        stopped = format!("{stopped} ({} warning{plural})", row.warnings);
     }
     vec![row.name.clone(), row.amount.clone(), stopped, score, time]
 }

@@ -2,7 +2,8 @@
 
 use super::train::Run;
 use super::{Beat, Halt};
-use crate::extent::{Left, extent, in_cadence, name, replay, unseen};
+use crate::extent::{Left, counted, extent, in_cadence, name, replay, unseen};
+use crate::guards;
 use crate::keep;
 use crate::record::{Done, Ending, Extent, Metrics, Output, Point, Pos};
 
@@ -20,6 +21,7 @@ impl Run<'_, '_> {
             }
         }
         let n = outputs.len() as f64;
+        let episodes = self.node.eval.as_ref().map_or(0, |e| e.episodes);
         for (i, output) in outputs.iter_mut().enumerate() {
             if !all && !unseen.contains(&output.at) {
                 continue;
@@ -81,6 +83,11 @@ impl Run<'_, '_> {
         done.best = best.and_then(|step| outputs.iter().find(|o| o.at.step == step).cloned());
         done.last = done.last.as_ref().and_then(|o| find(o.at));
         done.kept = done.kept.iter().filter_map(|o| find(o.at)).collect();
+        // What the evaluations gave away before, they may not any more.
+        done.events.retain(|e| e.action != guards::WARNING);
+        let counted = counted(&done.history, self.fresh);
+        let warned = guards::warnings(&self.node.arms, counted, episodes, self.desk.attempt);
+        done.events.extend(warned);
         done.arms.clone_from(&self.node.arms);
         done.seconds += self.desk.seconds();
         if same_cadence {

@@ -4,6 +4,7 @@
 //! comes after it.  A signal to stop makes it checkpoint and end; so does the end of its control pipe (the driver died).
 
 mod again;
+mod heed;
 mod make;
 mod pace;
 mod renew;

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use align_plan::Node;
-use align_runtime_api::{Episodes, Evaluation, Stop, Trainer};
+use align_runtime_api::{Episodes, Evaluation, EventRecord, Stop, Trainer};
 use align_schema::{Dim, Quantity};
 
 use super::pace::epoch;
@@ -16,7 +16,6 @@ use crate::converge::{History, gain, holds};
 use crate::extent::{counted, extent, in_cadence, round};
 use crate::inject::What;
 use crate::keep;
-use crate::policy::{dead_signal, regression};
 use crate::record::{Done, Ending, Entry, Manifest, Metrics, Output, Point, Progress, content};
 
 /// Kills this process as a lack of memory would.
@@ -42,6 +41,7 @@ pub(super) fn stage(desk: &mut Desk<'_>, trainer: Box<dyn Trainer>) -> Result<En
         steps_here: 0,
         samples_here: 0,
         saved: None,
+        warned: Vec::new(),
         desk,
     };
     if let Some(done) = run.desk.assignment.again.clone() {
@@ -92,6 +92,8 @@ pub(super) struct Run<'a, 'b> {
     pub(super) samples_here: u64,
     /// The checkpoint of this very step.
     pub(super) saved: Option<Output>,
+    /// What this attempt warned of.
+    pub(super) warned: Vec<EventRecord>,
 }
 
 impl Run<'_, '_> {
@@ -300,6 +302,7 @@ impl Run<'_, '_> {
             best: best.is_some(),
         })?;
         self.heed_regression(&point)?;
+        self.heed_guards(None)?;
         let rule = self.rule();
         if best.is_some() && rule.is_none() && !self.keep_due() {
             self.checkpoint(false, true, None)?;
@@ -367,24 +370,6 @@ impl Run<'_, '_> {
                 let by = share * value.abs();
                 *value += if up { -by } else { by };
             }
-        }
-    }
-
-    /// A signal that was dead since the evaluation before ends the attempt: nothing was learned in that time.
-    fn heed_dead_signal(&self) -> Result<(), Halt> {
-        let since = self.p.eval_at.unwrap_or_default();
-        match dead_signal(&self.p.window, self.p.at, since) {
-            Some(event) => Err(Halt::Event(event)),
-            None => Ok(()),
-        }
-    }
-
-    /// A metric that fell behind its reference ends the attempt.
-    fn heed_regression(&self, point: &Point) -> Result<(), Halt> {
-        let inputs = &self.desk.assignment.job.inputs;
-        match regression(&self.node.arms, inputs, point) {
-            Some(event) => Err(Halt::Event(event)),
-            None => Ok(()),
         }
     }
 
@@ -492,6 +477,7 @@ impl Run<'_, '_> {
             best,
         })?;
         self.heed_regression(&point)?;
+        self.heed_guards(Some(&point))?;
         self.saved = None;
         Ok(Some((point, episodes)))
     }
@@ -538,7 +524,12 @@ impl Run<'_, '_> {
             kept: self.p.kept.clone(),
             history,
             curve: self.p.curve.clone(),
-            events: assignment.events.clone(),
+            events: assignment
+                .events
+                .iter()
+                .chain(&self.warned)
+                .cloned()
+                .collect(),
             seconds: assignment.spent + self.desk.seconds(),
             trained: self.trained(),
             note: None,

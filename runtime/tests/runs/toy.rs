@@ -110,9 +110,19 @@ impl Trainer for Sgd {
         let scores: Vec<f64> = (0..episodes)
             .map(|_| 100.0 / (1.0 + far) + rng.random_range(-0.5..0.5))
             .collect();
-        let score = scores.iter().sum::<f64>() / scores.len().max(1) as f64;
+        let n = scores.len().max(1) as f64;
+        let score = scores.iter().sum::<f64>() / n;
+        let mut metrics: BTreeMap<String, f64> =
+            [("valid.loss".to_owned(), loss), ("score".to_owned(), score)].into();
+        // A critic that is the better pleased the longer it is trained for, and plans that come together.
+        if field(&self.job.node, "guarded").is_some() {
+            let spread = scores.iter().map(|s| (s - score).powi(2)).sum::<f64>() / n;
+            metrics.insert("spread".into(), spread.sqrt());
+            metrics.insert("value".into(), 10.0 - loss);
+            metrics.insert("diversity".into(), loss);
+        }
         Ok(Evaluation {
-            metrics: [("valid.loss".to_owned(), loss), ("score".to_owned(), score)].into(),
+            metrics,
             episodes: Episodes {
                 returns: scores.clone(),
                 scores,

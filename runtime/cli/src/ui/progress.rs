@@ -112,6 +112,18 @@ impl Progress {
                 self.alarm(*errors);
             }
             RunEvent::Decision { id, text } => self.decision(id, text),
+            RunEvent::Warned { id, record } => {
+                let text = format!(
+                    "{} at step {}: {}",
+                    record.event, record.step, record.detail
+                );
+                let said = sentence(
+                    id,
+                    &format!("{}: {text}", label(id, false)),
+                    self.many_lanes,
+                );
+                self.say(&format!("{} {said}", self.look.paint(Tone::Warn, "!")));
+            }
             RunEvent::Finished { status, reused } => self.finished(status, *reused),
         }
     }
