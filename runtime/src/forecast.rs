@@ -1,7 +1,7 @@
 //! What would a run do, and why?  Read from plan and store alone.
 
 use align_plan::{Key, Node, NodeKind, Part, Plan};
-use align_runtime_api::{Library, PlanAction, PlanEntry};
+use align_runtime_api::{Library, NodeState, PlanAction, PlanEntry};
 
 use crate::board::{Board, How, Look, Settled, Work};
 use crate::extent::difference;
@@ -54,31 +54,18 @@ pub fn outlook(
 ) -> Result<Outlook, StoreError> {
     let mut risen = Vec::new();
     let mut board = Board::for_one_reading(plan, store, library, numeric);
+    let (mut looks, _) = board.read_all();
     let mut out: Vec<PlanEntry> = Vec::with_capacity(plan.nodes.len());
     for (i, node) in plan.nodes.iter().enumerate() {
-        let (action, reason, key) = match board.look(i, false) {
-            Look::Settled(settled) => {
-                let reason = match &settled.note {
-                    Some(note) if settled.done.is_none() => note.clone(),
-                    _ => "from the store".into(),
-                };
-                let key = settled.key.clone();
-                let failed = settled.state == align_runtime_api::NodeState::Failed;
-                if let Some(slot) = board.settled.get_mut(i) {
-                    *slot = Some(*settled);
-                }
-                let action = if failed {
-                    PlanAction::Unknown
-                } else {
-                    PlanAction::Reuse
-                };
-                (action, reason, key)
-            }
-            Look::Wait(j) => {
+        let settled = board.settled.get(i).and_then(Option::as_ref);
+        let (action, reason, key) = match (settled, looks.get_mut(i).and_then(Option::take)) {
+            (Some(settled), _) => at_its_end(settled),
+            (None, Some(Look::Settled(settled))) => at_its_end(&settled),
+            (None, Some(Look::Wait(j))) => {
                 let (action, reason) = waiting(plan, store, node, j, &out);
                 (action, reason, None)
             }
-            Look::Work(work) => {
+            (None, Some(Look::Work(work))) => {
                 let (action, reason) = if board.empty {
                     (PlanAction::New, NOT_RUN.into())
                 } else {
@@ -86,6 +73,7 @@ pub fn outlook(
                 };
                 (action, reason, Some(work.key))
             }
+            (None, None) => (PlanAction::Unknown, NOT_RUN.into(), None),
         };
         out.push(PlanEntry {
             id: node.id.clone(),
@@ -101,6 +89,18 @@ pub fn outlook(
         risen,
         settled: board.settled,
     })
+}
+
+fn at_its_end(settled: &Settled) -> (PlanAction, String, Option<Key>) {
+    let reason = match &settled.note {
+        Some(note) if settled.done.is_none() || settled.state == NodeState::Pruned => note.clone(),
+        _ => "from the store".into(),
+    };
+    let action = match settled.state {
+        NodeState::Failed => PlanAction::Unknown,
+        _ => PlanAction::Reuse,
+    };
+    (action, reason, settled.key.clone())
 }
 
 /// Notes the builtins whose edition rose between two keys of one node.

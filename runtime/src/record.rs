@@ -327,6 +327,9 @@ pub struct Assignment {
     /// Evaluations in place of those that the checkpoints remember: some were made again, or by another cadence.
     #[serde(default)]
     pub history: Option<Vec<Point>>,
+    /// Where to stop: at the first evaluation at or past this place, for lanes are compared there.
+    #[serde(default)]
+    pub hold: Option<Quantity>,
     /// Failure actions so far, for the record.
     pub events: Vec<EventRecord>,
     /// Seconds spent in earlier attempts.

@@ -18,13 +18,19 @@ pub fn status(
     numeric: &str,
 ) -> Result<Vec<NodeStatus>, StoreError> {
     let mut board = Board::for_one_reading(plan, store, library, numeric);
+    let (looks, halved) = board.read_all();
     let mut out = Vec::with_capacity(plan.nodes.len());
     for (i, node) in plan.nodes.iter().enumerate() {
-        let look = board.look(i, false);
-        out.push(seen(store, node, &look)?);
-        if let (Look::Settled(settled), Some(slot)) = (look, board.settled.get_mut(i)) {
-            *slot = Some(*settled);
+        let settled = board.settled.get(i).and_then(Option::as_ref);
+        let mut status = match (settled, looks.get(i).and_then(Option::as_ref)) {
+            (Some(settled), _) => of(node, settled),
+            (None, Some(look)) => seen(store, node, look)?,
+            (None, None) => blank(node, NodeState::Waiting),
+        };
+        if halved.held.contains(&i) && status.state == NodeState::Waiting {
+            status.note = halved.waiting.get(&node.lane).cloned();
         }
+        out.push(status);
     }
     Ok(out)
 }

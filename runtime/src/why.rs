@@ -66,7 +66,11 @@ pub fn why(
     };
     let mut board = Board::new(plan, store, library, numeric);
     board.settled = outlook.settled;
-    let look = board.look(at, false);
+    let known = board.settled.get(at).cloned().flatten();
+    let look = known.map_or_else(
+        || board.look(at, false),
+        |settled| Look::Settled(Box::new(settled)),
+    );
     let status = seen(store, node, &look)?;
     let parts = match look {
         Look::Work(work) => Some(work.parts),

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
+use serde_json::Value;
+
 use crate::scene::{Running, Scene, of_kind};
 
 /// Digests of an unbroken run.
@@ -72,4 +74,69 @@ fn an_interrupt_writes_checkpoints_and_the_next_run_goes_on() {
         .unwrap_or_else(|| panic!("pretrain was not taken up again: {events:?}"));
     assert!(resumed["from_step"].as_u64() >= Some(40), "{resumed}");
     assert_eq!(&scene.digests(), unbroken());
+}
+
+/// Three seeds of the study of the edits, without its report's axis.
+fn pruned_study(prune: &str) -> Scene {
+    let text = include_str!("study.align");
+    let sweep = format!("sweep study of lane {{\n    seed in 0..<3\n{prune}}}");
+    let text = text.replace("sweep study of lane { seed in 0..<1 }", &sweep);
+    assert!(text.contains("0..<3"), "the study is another");
+    Scene::of(&text)
+}
+
+const PRUNE: &str = "    prune = halving(base.valid.loss, keep: 1/3, at: [50%])\n";
+
+/// `valid.loss` of `base` at 20 of its 40 steps, in the lane of a seed.
+fn loss(scene: &Scene, seed: u64) -> f64 {
+    let all = scene.status();
+    let curve = &all[&format!("study[seed={seed}]/base")]["history"]["valid.loss"];
+    let points = curve.as_array().expect("a curve");
+    let at = points.iter().find(|p| p[0] == 20).expect("an evaluation");
+    at[1].as_f64().expect("a number")
+}
+
+#[test]
+fn lanes_that_are_behind_are_stopped_and_the_best_is_what_it_would_have_been() {
+    let whole = pruned_study("");
+    whole.run_well(&[]);
+    let best = (0..3)
+        .min_by(|a, b| loss(&whole, *a).total_cmp(&loss(&whole, *b)))
+        .expect("three lanes");
+
+    let scene = pruned_study(PRUNE);
+    let mut first = scene.start(&[]);
+    first.until("evaluated", "/base");
+    first.signal("KILL");
+    first.wait();
+    let done = scene.run_well(&[]);
+    assert!(done.out.contains("(2 pruned)"), "{}", done.out);
+    assert!(!done.err.contains("is checked only"), "{}", done.err);
+
+    let (found, wanted) = (scene.status(), whole.status());
+    for seed in 0..3 {
+        for name in ["base", "timed", "tuned"] {
+            let id = format!("study[seed={seed}]/{name}");
+            let node = &found[&id];
+            if seed == best {
+                assert_eq!(node["state"], "done", "{node}");
+                assert_eq!(node["outputs"], wanted[&id]["outputs"], "{id}");
+            } else {
+                assert_eq!(node["state"], "pruned", "{node}");
+                assert_eq!(node["checkpoint"], Value::Null, "{node}");
+                let steps = if name == "base" { 20 } else { 0 };
+                assert_eq!(node["steps"], steps, "{node}");
+                let note = node["note"].as_str().unwrap_or_default();
+                assert!(
+                    note.starts_with("pruned at 50% of base: valid.loss "),
+                    "{note}"
+                );
+            }
+        }
+    }
+    // Without the clause those that were stopped go on, and come to the bytes of the others.
+    let text = std::fs::read_to_string(scene.path().join("main.align")).expect("the program");
+    scene.write(&text.replace(PRUNE, ""));
+    scene.run_well(&[]);
+    assert_eq!(scene.digests(), whole.digests());
 }

@@ -72,6 +72,8 @@ pub enum NodeState {
     Failed,
     /// It was passed over; the reason is in the status.
     Skipped,
+    /// Its lane was stopped by `prune` of its sweep, for others were better; what it had reached is in the status.
+    Pruned,
 }
 
 /// What is known of a node.
@@ -249,10 +251,10 @@ pub enum RunEvent {
         done: usize,
         /// Nodes that failed.
         failed: usize,
-        /// Nodes that were passed over.
+        /// Nodes that were passed over, or whose lane was pruned.
         skipped: usize,
     },
-    /// A node is done, failed or skipped.
+    /// A node is done, failed, skipped or pruned.
     Finished {
         /// Its status.
         status: Box<NodeStatus>,

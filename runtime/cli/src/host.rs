@@ -260,28 +260,15 @@ pub(crate) fn foresee(
         }
     }
     let timing = align_runtime::timing(plan, store, outlook, jobs);
-    for text in remarks(plan, outlook, &timing, budget) {
+    for text in remarks(outlook, &timing, budget) {
         errln(&text);
     }
     Ok(timing)
 }
 
 /// What is worth saying before a run does this, a piece of text each.
-pub(crate) fn remarks(
-    plan: &Plan,
-    outlook: &Outlook,
-    timing: &Timing,
-    budget: Option<f64>,
-) -> Vec<String> {
-    let pruned = plan.sweeps.iter().filter(|s| s.prune.is_some());
-    let mut out: Vec<String> = pruned
-        .map(|sweep| {
-            format!(
-                "note: `prune` of `{}` is checked only: this version trains every lane to its end",
-                sweep.name
-            )
-        })
-        .collect();
+pub(crate) fn remarks(outlook: &Outlook, timing: &Timing, budget: Option<f64>) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
     let mut found: Vec<Diagnostic> = outlook.risen.iter().map(risen).collect();
     if let Some(limit) = budget.filter(|limit| timing.seconds > *limit) {
         found.push(too_long(timing, limit));

@@ -2,10 +2,11 @@
 //!
 //! It writes nothing and starts nothing.
 
+mod halving;
 mod newest;
 mod rounds;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use align_plan::{Digest, Key, Node, NodeId, NodeKind, Part, Plan, key};
 use align_runtime_api::{Input, Library, NodeState};
@@ -21,6 +22,7 @@ use crate::words::{label, steps};
 use newest::newest;
 use rounds::Gate;
 
+pub use halving::{Halved, Seen, reached};
 pub use newest::{candidates, took};
 
 /// A node that has come to its end, as far as this plan goes.
@@ -170,6 +172,92 @@ impl<'a> Board<'a> {
 
     fn settled_at(&self, i: usize) -> Option<&Settled> {
         self.settled.get(i).and_then(Option::as_ref)
+    }
+
+    /// Looks at every node once more until nothing changes: what is settled stands in `settled` afterwards, lanes that are pruned included.
+    pub fn read_all(&mut self) -> (Vec<Option<Look>>, Halved) {
+        let compared = self.compared_nodes();
+        let mut looks: Vec<Option<Look>> = self.plan.nodes.iter().map(|_| None).collect();
+        let mut finished: BTreeMap<usize, Settled> = BTreeMap::new();
+        let mut seen: BTreeMap<usize, Seen> = BTreeMap::new();
+        loop {
+            for i in 0..self.plan.nodes.len() {
+                let known = matches!(looks.get(i), Some(Some(Look::Work(_))));
+                if known || self.settled_at(i).is_some() || finished.contains_key(&i) {
+                    continue;
+                }
+                match self.look(i, false) {
+                    Look::Settled(settled) if compared.contains(&i) && settled.done.is_some() => {
+                        finished.insert(i, *settled);
+                    }
+                    Look::Settled(settled) => self.put(i, *settled),
+                    Look::Work(work) => {
+                        if !compared.is_empty() {
+                            seen.insert(i, self.seen(&work, compared.contains(&i)));
+                        }
+                        say(&mut looks, i, Look::Work(work));
+                    }
+                    wait @ Look::Wait(_) => say(&mut looks, i, wait),
+                }
+            }
+            if compared.is_empty() {
+                return (looks, Halved::default());
+            }
+            let halved = self.halve(&seen, &finished);
+            let news = self.stopped_by(&halved, &seen, &mut finished, &|_| false);
+            if news.is_empty() {
+                for (i, settled) in finished {
+                    say(&mut looks, i, Look::Settled(Box::new(settled)));
+                }
+                return (looks, halved);
+            }
+            for (i, settled) in news {
+                say(&mut looks, i, Look::Wait(i));
+                self.put(i, settled);
+            }
+        }
+    }
+
+    /// What a decision settles: results that waited for it, and all of lanes that are pruned but what is `busy` and what led to the node that
+    /// was compared.  How far the rest had come by then is chance, so it counts as not run.
+    pub fn stopped_by(
+        &self,
+        halved: &Halved,
+        seen: &BTreeMap<usize, Seen>,
+        finished: &mut BTreeMap<usize, Settled>,
+        busy: &dyn Fn(usize) -> bool,
+    ) -> Vec<(usize, Settled)> {
+        let mut out = Vec::new();
+        for (i, node) in self.plan.nodes.iter().enumerate() {
+            let pruned = halved.pruned.get(&node.lane);
+            if let Some(settled) = self.settled_at(i) {
+                let result = matches!(settled.state, NodeState::Done | NodeState::Skipped);
+                if let Some(pruned) = pruned.filter(|p| result && !p.before.contains(&i)) {
+                    out.push((i, self.stopped(i, pruned, seen.get(&i), None)));
+                }
+                continue;
+            }
+            if busy(i) {
+                continue;
+            }
+            if let Some(pruned) = pruned {
+                out.push((
+                    i,
+                    self.stopped(i, pruned, seen.get(&i), finished.remove(&i)),
+                ));
+            } else if !halved.hold.contains_key(&i)
+                && let Some(settled) = finished.remove(&i)
+            {
+                out.push((i, settled));
+            }
+        }
+        out
+    }
+
+    fn put(&mut self, i: usize, settled: Settled) {
+        if let Some(slot) = self.settled.get_mut(i) {
+            *slot = Some(settled);
+        }
     }
 
     /// What node `i` needs next.  `force` looks past results and attempts.
@@ -378,6 +466,7 @@ impl<'a> Board<'a> {
                 let why = match (settled.state, &need.port) {
                     (NodeState::Failed, _) => "failed".into(),
                     (NodeState::Skipped, _) => "was skipped".into(),
+                    (NodeState::Pruned, _) => "was pruned".into(),
                     (NodeState::Done, Port::At(n)) => {
                         format!("kept no checkpoint at {}", steps(*n))
                     }
@@ -399,6 +488,12 @@ impl<'a> Board<'a> {
             });
         }
         Inputs::Ready(out)
+    }
+}
+
+fn say(looks: &mut [Option<Look>], i: usize, look: Look) {
+    if let Some(slot) = looks.get_mut(i) {
+        *slot = Some(look);
     }
 }
 

@@ -3,8 +3,10 @@
 //! `advance` may be called at any time, any number of times: all it knows is in the store and in the list of children.  What a stage
 //! does is the worker's; what an event leads to is the policy's.
 
+mod advance;
 mod export;
 mod fetch;
+mod halve;
 mod handle;
 mod memory;
 mod options;
@@ -12,13 +14,13 @@ mod replan;
 mod start;
 mod watch;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use align_plan::{FailScope, Key, Lane, NodeId, NodeKind, Plan, VERSION};
 use align_runtime_api::{Library, NodeState, RunEvent};
 
-use crate::board::{Board, How, Look, Settled, Start, Work};
+use crate::board::{Board, Halved, Settled, Start, Work};
 use crate::forecast::{Outlook, outlook};
 use crate::inject::Fault;
 use crate::store::{Store, StoreError};
@@ -66,6 +68,14 @@ struct Driver<'a> {
     all_dead: Option<String>,
     /// Nodes whose damaged results were taken back.
     healed: BTreeSet<usize>,
+    /// Nodes by which lanes are compared.
+    compared: BTreeSet<usize>,
+    /// Their results, as long as their lanes wait for others.
+    finished: BTreeMap<usize, Settled>,
+    /// Nodes that were told where to wait.
+    waited: BTreeSet<usize>,
+    /// What was decided about lanes so far; none before the first look.
+    halved: Option<Halved>,
     stopping: usize,
     started: usize,
     /// Stages that ended in this run: their checkpoints may have become needless.
@@ -198,6 +208,10 @@ fn follow(
             dead: Vec::new(),
             all_dead: None,
             healed: BTreeSet::new(),
+            compared: BTreeSet::new(),
+            finished: BTreeMap::new(),
+            waited: BTreeSet::new(),
+            halved: None,
             stopping: 0,
             started,
             ended: Vec::new(),
@@ -207,6 +221,16 @@ fn follow(
             asked: false,
             changed: true,
         };
+        driver.compared = driver.board.compared_nodes();
+        for i in &driver.compared {
+            // Whether their lanes go on is decided first.
+            driver
+                .foreseen
+                .iter_mut()
+                .skip(*i)
+                .take(1)
+                .for_each(|f| *f = None);
+        }
         driver.take_over(std::mem::take(&mut at_work))?;
         let next = match &mut hand {
             Hand::Watches(orders) => driver.work(Some(&mut **orders))?,
@@ -363,80 +387,17 @@ impl Driver<'_> {
         }
     }
 
-    /// Settles what can be settled and starts what is ready.
-    fn advance(&mut self) -> Result<(), RunError> {
-        let lanes = self.active_lanes();
-        for i in 0..self.plan.nodes.len() {
-            let Some(node) = self.plan.nodes.get(i) else {
-                continue;
-            };
-            if self.board.settled.get(i).is_none_or(Option::is_some) || self.is_busy(i) {
-                continue;
-            }
-            let known = self.foreseen.get_mut(i).and_then(Option::take);
-            let look = match known {
-                Some(settled) => Look::Settled(Box::new(settled)),
-                None => self.board.look(i, self.forced.contains(&i)),
-            };
-            match look {
-                Look::Wait(_) => {}
-                Look::Settled(settled) => self.settle(i, *settled),
-                Look::Work(work) => {
-                    if let Some(why) = self.forbidden(i) {
-                        self.settle(i, put_aside(why, &work));
-                    } else if self.stopping == 0
-                        && (lanes.contains(&node.lane) || matches!(work.how, How::Cut(..)))
-                        && !self.running.iter().any(|r| r.key == work.key)
-                    {
-                        self.begin(i, work)?;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn is_busy(&self, i: usize) -> bool {
-        self.running.iter().any(|r| r.node == i)
-            || self.delayed.iter().any(|d| d.node == i)
-            || self.orphans.iter().any(|o| o.0 == i)
-    }
-
-    /// Why a node must not start: state and reason.
-    fn forbidden(&self, i: usize) -> Option<(NodeState, String)> {
-        let node = self.plan.nodes.get(i)?;
-        if !self.wanted.get(i).copied().unwrap_or(true) {
-            return Some((NodeState::Waiting, "not asked for".into()));
-        }
-        if let Some(why) = &self.all_dead {
-            return Some((NodeState::Skipped, why.clone()));
-        }
-        self.dead
-            .iter()
-            .find(|(lane, _)| *lane == node.lane)
-            .map(|(_, why)| (NodeState::Skipped, why.clone()))
-    }
-
-    /// The first lanes with something left, as many as may be at work together.
-    fn active_lanes(&self) -> BTreeSet<String> {
-        let most = match self.plan.parallel {
-            0 => usize::MAX,
-            n => n as usize,
-        };
-        let nodes = self.plan.nodes.iter().zip(&self.board.settled);
-        let open: BTreeSet<&str> = nodes
-            .filter(|(_, settled)| settled.is_none())
-            .map(|(node, _)| node.lane.as_str())
-            .collect();
-        let lanes = self.plan.lanes.iter().map(|lane| &lane.id);
-        lanes
-            .filter(|id| open.contains(id.as_str()))
-            .take(most)
-            .cloned()
-            .collect()
-    }
-
     fn settle(&mut self, i: usize, settled: Settled) {
+        if self.compared.contains(&i) && settled.done.is_some() {
+            // It counts once its lane goes on.
+            self.finished.insert(i, settled);
+            self.changed = true;
+        } else {
+            self.settle_now(i, settled);
+        }
+    }
+
+    fn settle_now(&mut self, i: usize, settled: Settled) {
         let Some(node) = self.plan.nodes.get(i) else {
             return;
         };
@@ -452,7 +413,7 @@ impl Driver<'_> {
         {
             self.decision(i, format!("{} is skipped: {note}", label(node)));
         }
-        let reused = settled.reused && settled.done.is_some();
+        let reused = settled.reused && settled.done.is_some() && settled.state != NodeState::Pruned;
         if fresh && node.kind == NodeKind::Stage {
             self.ended.extend(settled.key.clone());
         }
@@ -542,11 +503,12 @@ impl Driver<'_> {
         let mut nodes = Vec::with_capacity(self.plan.nodes.len());
         let (mut reused, mut failed) = (0, Vec::new());
         for (node, settled) in self.plan.nodes.iter().zip(&self.board.settled) {
-            let Some(settled) = settled else {
-                nodes.push(crate::status::blank(node, NodeState::Waiting));
+            let waits = self.finished.get(&nodes.len());
+            let Some(settled) = settled.as_ref().or(waits) else {
+                nodes.push(self.unsettled(nodes.len(), node));
                 continue;
             };
-            if settled.reused && settled.done.is_some() {
+            if settled.reused && settled.done.is_some() && settled.state != NodeState::Pruned {
                 reused += 1;
             }
             if settled.state == NodeState::Failed {
@@ -563,16 +525,5 @@ impl Driver<'_> {
             unwritten: self.unwritten.clone(),
             seconds: self.begun.elapsed().as_secs_f64(),
         }
-    }
-}
-
-/// A node that is not to start.
-fn put_aside((state, why): (NodeState, String), work: &Work) -> Settled {
-    Settled {
-        done: None,
-        state,
-        note: Some(why),
-        reused: true,
-        key: Some(work.key.clone()),
     }
 }

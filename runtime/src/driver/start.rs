@@ -126,7 +126,9 @@ impl Driver<'_> {
                 if let Some(at) = start.resume.first().map(|r| r.at.step)
                     && at > 0
                 {
-                    let text = if start.reason.contains("goes on") {
+                    let text = if start.reason.contains("goes on") && self.waited.remove(&i) {
+                        format!("{} goes on from {}", label(node), steps(at))
+                    } else if start.reason.contains("goes on") {
                         format!("{} was {}", label(node), start.reason)
                     } else {
                         format!(
@@ -170,12 +172,16 @@ impl Driver<'_> {
             resume: start.resume,
             turns: start.turns,
             history: start.history,
+            hold: self.hold(i),
             events,
             spent: start.spent,
             pins: self.pins(node),
             faults: striking(&self.faults, node, folder.attempts().len() as u32 + 1),
             again,
         };
+        if assignment.hold.is_some() {
+            self.waited.insert(i);
+        }
         let attempt = folder.claim(&assignment)?;
         let child = self.spawn(&folder.attempt(attempt), work, attempt)?;
         self.started += 1;

@@ -44,6 +44,8 @@ struct Samples<'a> {
     lanes: Vec<(&'a Lane, f64)>,
     /// Lanes in which the stage was skipped.
     skipped: usize,
+    /// Lanes that were pruned before they came to its end.
+    pruned: usize,
     /// Episodes of the only lane, when the metric is the score.
     episodes: Vec<f64>,
     /// Standard deviation over episodes, one a lane.
@@ -61,10 +63,18 @@ impl Samples<'_> {
         }
     }
     fn over(&self) -> String {
-        match (self.lanes.len(), self.episodes.len()) {
+        let over = match (self.lanes.len(), self.episodes.len()) {
             (1, n) if n > 1 => format!("over {n} episodes"),
             (1, _) => "one lane".to_owned(),
             (n, _) => format!("over {n} lanes"),
+        };
+        over + &self.left_out()
+    }
+    /// ` (4 pruned)`.
+    fn left_out(&self) -> String {
+        match self.pruned {
+            0 => String::new(),
+            n => format!(" ({n} pruned)"),
         }
     }
 }
@@ -120,12 +130,17 @@ impl<'a> Scores<'a> {
 
     /// Whether every round of this name that there is was skipped in a lane.
     fn skipped(&self, lane: &str, name: &str) -> bool {
+        self.is(lane, name, NodeState::Skipped)
+    }
+
+    /// Whether some round of this name is in this state in a lane.
+    fn is(&self, lane: &str, name: &str, state: NodeState) -> bool {
         self.plan
             .nodes
             .iter()
             .filter(|n| n.lane == lane && n.name == name)
             .filter_map(|n| self.by_id.get(&n.id))
-            .any(|s| s.state == NodeState::Skipped)
+            .any(|s| s.state == state)
     }
 
     /// Stages whose skipping a claim does not take, with how many lanes skipped them.
@@ -157,6 +172,7 @@ impl<'a> Scores<'a> {
         for lane in lanes {
             let Some((_, status)) = self.node(&lane.id, stage) else {
                 out.skipped += usize::from(self.skipped(&lane.id, stage));
+                out.pruned += usize::from(self.is(&lane.id, stage, NodeState::Pruned));
                 continue;
             };
             let Some(value) = status.best.get(metric).or_else(|| status.last.get(metric)) else {
@@ -171,7 +187,9 @@ impl<'a> Scores<'a> {
             }
         }
         if out.lanes.is_empty() {
-            let why = if out.skipped > 0 {
+            let why = if out.pruned > 0 {
+                "was pruned"
+            } else if out.skipped > 0 {
                 "was skipped"
             } else {
                 "did not finish"
@@ -302,8 +320,8 @@ fn count(scores: &Scores<'_>, call: &Call) -> Result<Side, String> {
         value: met.count() as f64,
         unit: "",
         over: Some(match samples.lanes.len() {
-            1 => "of one lane".to_owned(),
-            n => format!("of {n} lanes"),
+            1 => format!("of one lane{}", samples.left_out()),
+            n => format!("of {n} lanes{}", samples.left_out()),
         }),
     })
 }
@@ -562,6 +580,29 @@ mod tests {
         let claim = on("a", "", gain, Cmp::Ge, 0.5);
         assert!(
             (claim.left.unwrap() - (75.0 - 45.0) / 45.0).abs() < 1e-9,
+            "{claim:?}"
+        );
+    }
+
+    #[test]
+    fn a_pruned_lane_is_left_out_and_counted() {
+        let (mut plan, mut all) = sweeps("");
+        all[0].state = NodeState::Pruned;
+        plan.reports = vec![Report {
+            of: "a".into(),
+            table: None,
+            expects: vec![Expect {
+                text: "it".into(),
+                left: call("mean_ci", &[("metric", name("rl.score"))]),
+                op: Cmp::Ge,
+                right: Value::Float(75.0),
+                place: Place::default(),
+            }],
+        }];
+        let claim = claims(&plan, &all).remove(0);
+        assert_eq!((claim.met, claim.left), (Some(true), Some(75.0)));
+        assert!(
+            claim.found.ends_with("over 2 lanes (1 pruned)"),
             "{claim:?}"
         );
     }

@@ -373,6 +373,9 @@ fn timeline(page: &Page<'_>) -> Markup {
             (NodeState::Skipped, _, Some(note)) => {
                 items.push((name, at, "skip", format!("skipped: {note}")));
             }
+            (NodeState::Pruned, _, Some(note)) if status.kind != NodeKind::Dataset => {
+                items.push((name, at, "skip", note.clone()));
+            }
             (NodeState::Done, Some(why), _) => {
                 items.push((name, at, "stop", format!("stopped: {why}")));
             }

@@ -97,7 +97,10 @@ pub fn rows(plan: &Plan, statuses: &[NodeStatus], reused: &BTreeSet<NodeId>) -> 
         .iter()
         .filter_map(|node| {
             let status = by_id.get(&node.id)?;
-            let idle = matches!(status.state, NodeState::Waiting | NodeState::Skipped);
+            let idle = matches!(
+                status.state,
+                NodeState::Waiting | NodeState::Skipped | NodeState::Pruned
+            );
             if node.gate.is_some() && idle && status.steps == 0 {
                 return None;
             }
@@ -196,9 +199,11 @@ fn why(status: &NodeStatus) -> String {
         NodeState::Failed => format!("failed: {note}"),
         NodeState::Skipped if note.is_empty() => "skipped".to_owned(),
         NodeState::Skipped => format!("skipped: {note}"),
+        NodeState::Pruned if note.is_empty() => "pruned".to_owned(),
+        NodeState::Waiting if note.starts_with("waits at") => note,
         NodeState::Waiting if status.steps > 0 => "interrupted, goes on at the next run".to_owned(),
         NodeState::Waiting if note.is_empty() => "not run".to_owned(),
-        NodeState::Waiting => note,
+        NodeState::Pruned | NodeState::Waiting => note,
         NodeState::Running => "running".to_owned(),
     }
 }
@@ -282,6 +287,7 @@ fn group_cells(group: &Group) -> Vec<String> {
     let rows = &group.rows;
     let scores: Vec<f64> = rows
         .iter()
+        .filter(|r| r.state != NodeState::Pruned)
         .filter_map(|r| r.score.map(|s| s.mean))
         .collect();
     let score = match (stats::mean(&scores), stats::std(&scores)) {
@@ -291,7 +297,12 @@ fn group_cells(group: &Group) -> Vec<String> {
     let mut reasons: Vec<(String, usize)> = Vec::new();
     for row in rows {
         // The rule's name is what lanes share; its numbers differ.
-        let short = row.stopped_by.split(',').next().unwrap_or("").to_owned();
+        let ends: &[char] = if row.state == NodeState::Pruned {
+            &[':', ',']
+        } else {
+            &[',']
+        };
+        let short = row.stopped_by.split(ends).next().unwrap_or("").to_owned();
         match reasons.iter_mut().find(|(r, _)| *r == short) {
             Some((_, n)) => *n += 1,
             None => reasons.push((short, 1)),

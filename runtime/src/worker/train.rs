@@ -12,6 +12,7 @@ use align_schema::{Dim, Quantity};
 
 use super::pace::epoch;
 use super::{Desk, Halt, event, from_error};
+use crate::board::reached;
 use crate::converge::{History, gain, holds};
 use crate::extent::{counted, extent, in_cadence, round};
 use crate::inject::What;
@@ -180,7 +181,7 @@ impl Run<'_, '_> {
                 };
                 return self.finish(stop, last);
             }
-            if self.desk.stopping() {
+            if self.desk.stopping() || self.held() {
                 if self.saved.is_none() {
                     self.checkpoint(true, false, None)?;
                 }
@@ -197,6 +198,13 @@ impl Run<'_, '_> {
                 self.beat(None)?;
             }
         }
+    }
+
+    /// Whether it waits here: it has an evaluation at or past the place where lanes are compared.
+    fn held(&self) -> bool {
+        let history = counted(&self.p.history, self.fresh);
+        let place = self.desk.assignment.hold;
+        place.is_some_and(|place| history.last().is_some_and(|p| reached(place, p.at)))
     }
 
     fn step(&mut self) -> Result<(), Halt> {

@@ -4,6 +4,7 @@ mod actions;
 mod cases;
 mod faults;
 mod guards;
+mod halving;
 mod plans;
 mod toy;
 
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
             let mut trials = cases::all();
             trials.extend(faults::all());
             trials.extend(guards::all());
+            trials.extend(halving::all());
             trials.extend(actions::all());
             libtest_mimic::run(&arguments, trials).exit_code()
         }

@@ -76,7 +76,28 @@ builtin! {
 }
 
 builtin! {
-    /// Successive halving: at each point only the best share of the lanes goes on (Jamieson and Talwalkar 2016).
+    /// Successive halving: at each point only the best share of the lanes goes on (Jamieson and Talwalkar 2016, arXiv:1502.07943).
+    ///
+    /// A point is a share of the budget of the stage whose metric is named (of a sequence: its last member, in the first round; of a metric
+    /// without a stage: each stage that has it, one after another). A lane waits at its first evaluation at or past a point until all lanes
+    /// of the sweep that are left have come there, and gives its place to another meanwhile; a stage that ends earlier counts with its last
+    /// evaluation, and so does one whose budget is a time. Then the best `ceil(keep * n)` of the n lanes go on from their checkpoints, to
+    /// the same bytes as without `prune`; the others are `pruned`, which is not a failure. Higher is better, unless the metric says otherwise,
+    /// as a loss does; of equal lanes the one listed first goes on; a lane that failed, or has no such value, comes last. What does not lead to
+    /// the stage that is compared counts as pruned too, however far it had come.
+    ///
+    /// The decision is made from stored evaluations alone. After an edit of `prune` it is made again without training anything again, and a
+    /// lane that may go on now does so from its checkpoint. Statistics leave pruned lanes out and say how many; their stages keep what they
+    /// had reached in tables and curves.
+    ///
+    /// Halving trusts early scores: where the order of the lanes still changes late, prune late or keep more.
+    ///
+    /// ```align
+    /// sweep study of lane {
+    ///     seed in 0..<6
+    ///     prune = halving(pretrain.score, keep: 1/3, at: [25%, 50%])
+    /// }
+    /// ```
     pub struct Halving = "halving" in Prune {
         /// The metric that ranks lanes.
         metric: String = Ty::Metric, effect Inert;

@@ -229,6 +229,19 @@ mod tests {
                 id: id(),
                 text: "stopped".into(),
             },
+            RunEvent::Warned {
+                id: id(),
+                record: align_runtime_api::EventRecord {
+                    event: "collapse".into(),
+                    detail: "diversity is 0".into(),
+                    step: 5,
+                    action: "warning".into(),
+                    to_step: None,
+                    from: None,
+                    to: Some(0.0),
+                    attempt: 1,
+                },
+            },
         ];
         for event in events {
             crate::ui::schema::assert_keys("events", &serde_json::to_value(event).unwrap());

@@ -52,7 +52,7 @@ pub(crate) fn states(statuses: &[NodeStatus]) -> States {
         NodeState::Running => State::Running,
         NodeState::Done => State::Done,
         NodeState::Failed => State::Failed,
-        NodeState::Skipped => State::Skipped,
+        NodeState::Skipped | NodeState::Pruned => State::Skipped,
     };
     statuses
         .iter()

@@ -153,7 +153,7 @@ impl Orders for Desk<'_> {
     fn foreseen(&mut self, plan: &Plan, outlook: &Outlook) {
         let timing = align_runtime::timing(plan, self.store, outlook, self.jobs);
         let budget = self.args.drive.machine.budget;
-        for text in host::remarks(plan, outlook, &timing, budget) {
+        for text in host::remarks(outlook, &timing, budget) {
             self.screen.borrow_mut().on(&RunEvent::Note { text });
         }
     }
@@ -197,7 +197,7 @@ impl Orders for Desk<'_> {
     fn settled(&mut self, plan: &Plan, outcome: &Outcome) {
         let count = |state| outcome.nodes.iter().filter(|n| n.state == state).count();
         let (done, failed) = (count(NodeState::Done), count(NodeState::Failed));
-        let skipped = count(NodeState::Skipped);
+        let skipped = count(NodeState::Skipped) + count(NodeState::Pruned);
         self.screen.borrow_mut().on(&RunEvent::Settled {
             done,
             failed,

@@ -190,7 +190,9 @@ impl Progress {
             NodeState::Done => (self.look.paint(Tone::Good, "✓"), format!("{name} done")),
             NodeState::Failed => (self.look.paint(Tone::Bad, "✗"), format!("{name} failed")),
             // A decision has said it.
-            NodeState::Skipped | NodeState::Waiting | NodeState::Running => return,
+            NodeState::Skipped | NodeState::Pruned | NodeState::Waiting | NodeState::Running => {
+                return;
+            }
         };
         if let Some(score) = status.best.get("score") {
             text += &format!(", score {}", points(*score));

@@ -16,6 +16,7 @@ fn state(state: NodeState) -> (&'static str, Tone) {
         NodeState::Done => ("done", Tone::Good),
         NodeState::Failed => ("failed", Tone::Bad),
         NodeState::Skipped => ("skipped", Tone::Warn),
+        NodeState::Pruned => ("pruned", Tone::Dim),
     }
 }
 
@@ -83,6 +84,7 @@ pub(crate) fn render(plan: &Plan, statuses: &[NodeStatus], look: &Look) -> Strin
         NodeState::Waiting,
         NodeState::Failed,
         NodeState::Skipped,
+        NodeState::Pruned,
     ] {
         if count(wanted) > 0 {
             parts.push(format!("{} {}", count(wanted), state(wanted).0));
