@@ -62,6 +62,12 @@ impl TextFile {
     }
 }
 
+/// Whether a program of this path must be free of errors: the examples, those beside the library's builtins, and the corpus's.
+pub fn sound(path: &str) -> bool {
+    let beside = path.starts_with("stdlib/src/") && path.ends_with("/example.align");
+    beside || path.starts_with("examples/") || path.starts_with("tests/corpus/valid/")
+}
+
 /// Every file that git keeps, or would keep after `git add`, and that is UTF-8.
 pub fn text_files() -> Vec<TextFile> {
     let out = run(

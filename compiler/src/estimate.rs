@@ -5,16 +5,13 @@
 //! that take a whole batch through the network at once, what the layers put out.
 
 use align_plan::{Need, Node, NodeId, NodeKind, Plan};
-use align_schema::{Call, Port, Value};
+use align_schema::{Call, Group, Port, Value};
 use align_stdlib::envs::Task;
-use align_stdlib::nets::{self, Size};
+use align_stdlib::nets::{self, Form, Size};
 use rustc_hash::FxHashMap;
 
 /// Bytes of a number.
 const BYTES: f64 = 4.0;
-
-/// Losses that take a batch through the network as a whole, and how many samples they make of one of the batch.
-const WHOLE_BATCH: &[(&str, f64)] = &[("denoise", 1.0), ("weighted", 1.0), ("diffusion_dpo", 2.0)];
 
 /// What a node needs at least, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -142,7 +139,23 @@ fn size(model: &Value, shape: Shape) -> Option<Size> {
         return None;
     };
     let task = shape.task?;
-    nets::size(net, task.obs, task.act, shape.horizon as u64)
+    let actions = match model.get("actions") {
+        Some(Value::Call(actions)) => Some(actions),
+        _ => None,
+    };
+    let form = Form {
+        obs: task.obs,
+        act: task.act,
+        horizon: shape.horizon as usize,
+        states: actions.is_some(),
+        target: model.get("guidance").is_some(),
+    };
+    let mut size = nets::size(net, &form)?;
+    if let Some(inverse) = actions.and_then(|a| nets::size(a, &form)) {
+        size.parameters += inverse.parameters;
+        size.activations += inverse.activations * shape.horizon;
+    }
+    Some(size)
 }
 
 /// Fields whose checkpoints are loaded; of others, such as `than` of a regression, only a metric is read.
@@ -186,12 +199,10 @@ fn stage(node: &Node, shape: Shape) -> Memory {
     };
     let moments = if name("optim") == "sgd" { 1.0 } else { 2.0 };
     let copies = 3.0 + moments;
-    let samples = WHOLE_BATCH
-        .iter()
-        .find(|(loss, _)| *loss == name("loss"))
-        .map_or(0.0, |(_, times)| {
-            times * node.value("batch").and_then(Value::number).unwrap_or(0.0)
-        });
+    let loss = align_stdlib::builtin(Group::Loss, name("loss"));
+    let samples = loss.map_or(0.0, |loss| {
+        loss.whole_batch * node.value("batch").and_then(Value::number).unwrap_or(0.0)
+    });
     Memory {
         parameters: size.parameters,
         copies,

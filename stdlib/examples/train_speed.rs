@@ -66,6 +66,7 @@ fn model() -> Denoiser {
         obs: 11,
         centre: vec![0.0; 14],
         scale: vec![1.0; 14],
+        knots: Vec::new(),
     };
     let meta = Meta {
         kind: Kind::Rollouts,

@@ -94,10 +94,15 @@ const DATASET: Block = Block {
         default(
             field(
                 "normalise",
-                Ty::Enum(&["limits", "gaussian"]),
-                "How observations and actions are scaled: to [-1, 1] by their limits, or to zero mean and unit variance.",
+                Ty::Enum(&["limits", "gaussian", "cdf"]),
+                "How observations and actions are scaled: to [-1, 1] by their limits, to zero mean and unit variance, or to [-1, 1] by the share of the data below.",
             ),
             "limits",
+        ),
+        field(
+            "relabel",
+            Ty::Call(Group::Relabel),
+            "How its rewards are changed before anything reads them, such as `affine(shift: -1)`.",
         ),
         field(
             "keep",
@@ -129,7 +134,17 @@ const MODEL: Block = Block {
         field(
             "sampler",
             Ty::Call(Group::Sampler),
-            "The diffusion chain: its steps in training and in acting. A critic has none.",
+            "The diffusion chain: its steps in training and in acting. A critic has none, but a `value` network may learn noisy plans of one.",
+        ),
+        field(
+            "actions",
+            Ty::Call(Group::Net),
+            "What tells the actions of a plan of states: `inverse_dynamics(..)`; a planner without it draws actions and states together.",
+        ),
+        field(
+            "guidance",
+            Ty::Call(Group::Guidance),
+            "How it is led to good samples: `classifier_free(..)`.",
         ),
         default(
             field(
@@ -185,11 +200,21 @@ const STAGE: Block = Block {
             "adamw(lr: 2e-4)",
         ),
         bounded(
-            default(
-                field("batch", Ty::Int, "Samples of one optimiser step."),
-                "32",
-            ),
+            default(field("batch", Ty::Int, "Samples of one gradient."), "32"),
             Bounds::at_least(1.0),
+        ),
+        bounded(
+            field(
+                "accumulate",
+                Ty::Int,
+                "Gradients that are averaged in one optimiser step; by default 1.",
+            ),
+            Bounds::closed(1.0, 65536.0),
+        ),
+        field(
+            "adapter",
+            Ty::Call(Group::Adapter),
+            "What is trained in place of the weights of the checkpoint: `lora(rank: 8)`.",
         ),
         effect(
             field(
@@ -248,6 +273,11 @@ const CASCADE: Block = Block {
             "join",
             Ty::Call(Group::Join),
             "How a member's sample conditions the next member, such as `refine(renoise: 30%)`.",
+        ),
+        field(
+            "guidance",
+            Ty::Call(Group::Guidance),
+            "How its members are led to good samples: `classifier(value.best, scale: 0.1)`.",
         ),
         field(
             "pick",

@@ -5,32 +5,40 @@
 
 use align_schema::{Block, BlockKind, Builtin, Group};
 
+pub mod adapters;
 pub mod blocks;
 pub mod envs;
 #[cfg(feature = "exec")]
 pub mod exec;
 pub mod filters;
+pub mod guidance;
 pub mod joins;
 pub mod losses;
 pub mod nets;
 pub mod optimisers;
 pub mod picks;
 pub mod preferences;
+pub mod relabels;
 pub mod rules;
 pub mod samplers;
 pub mod schedules;
+pub mod searches;
 pub mod sources;
 
 const LISTS: &[&[Builtin]] = &[
     losses::LIST,
     nets::LIST,
     samplers::LIST,
+    guidance::LIST,
+    adapters::LIST,
+    searches::LIST,
     optimisers::LIST,
     schedules::LIST,
     joins::LIST,
     picks::LIST,
     sources::LIST,
     filters::LIST,
+    relabels::LIST,
     preferences::LIST,
     envs::LIST,
     rules::LIST,

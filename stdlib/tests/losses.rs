@@ -3,7 +3,9 @@
 #![cfg(feature = "exec")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::BTreeMap;
+#[path = "support/pytorch.rs"]
+mod pytorch;
+
 use std::sync::Arc;
 
 use align_schema::{Call, Dim, Quantity, Value};
@@ -14,97 +16,16 @@ use align_stdlib::exec::facts::Facts;
 use align_stdlib::exec::judge::reward_scale;
 use align_stdlib::exec::reinforcing::{Rows, Rule, Settings, means, verdict};
 use align_stdlib::exec::stage::{Noised, row_errors};
-use align_stdlib::exec::weights::{Arch, Weights, gradients, read_flat};
+use align_stdlib::exec::weights::{Arch, Weights, gradients};
 use align_stdlib::losses::diffusion_dpo::exec as dpo;
 use align_stdlib::losses::iql::{Iql, exec as iql};
+use align_stdlib::nets::Form;
 use align_stdlib::nets::temporal_unet::{TemporalUnet, exec::Unet};
 use align_stdlib::nets::twin_q::{TwinQ, exec::Critic};
 use burn::prelude::*;
+use pytorch::{Fixture, close, one, wide};
 use rand_chacha::rand_core::SeedableRng as _;
-use safetensors::{Dtype, SafeTensors};
-
-/// Tensors of a fixture as plain numbers.
-struct Fixture {
-    bytes: Vec<u8>,
-    values: BTreeMap<String, Vec<f64>>,
-}
-
-impl Fixture {
-    fn open(name: &str) -> Self {
-        let bytes = std::fs::read(format!("../tests/fixtures/pytorch/{name}.safetensors")).unwrap();
-        let file = SafeTensors::deserialize(&bytes).unwrap();
-        let of = |(name, view): (String, safetensors::tensor::TensorView<'_>)| {
-            let data = view.data();
-            let values: Vec<f64> = match view.dtype() {
-                Dtype::F32 => data
-                    .chunks_exact(4)
-                    .map(|b| f32::from_le_bytes(b.try_into().unwrap()).into())
-                    .collect(),
-                Dtype::I64 => data
-                    .chunks_exact(8)
-                    .map(|b| i64::from_le_bytes(b.try_into().unwrap()) as f64)
-                    .collect(),
-                other => panic!("{name} is {other:?}"),
-            };
-            (name, values)
-        };
-        let values = file.tensors().into_iter().map(of).collect();
-        Self { bytes, values }
-    }
-
-    fn f64(&self, name: &str) -> f64 {
-        self.values[name][0]
-    }
-
-    fn f32(&self, name: &str) -> Vec<f32> {
-        self.values[name].iter().map(|x| *x as f32).collect()
-    }
-
-    fn times(&self) -> Vec<usize> {
-        self.values["t"].iter().map(|t| *t as usize).collect()
-    }
-
-    fn weights(&self, arch: &Arc<Arch>, prefix: &str) -> Weights {
-        let values = read_flat(arch, &self.bytes, prefix, "fixture").unwrap();
-        Weights {
-            arch: arch.clone(),
-            values,
-        }
-    }
-
-    /// Checks a gradient against the fixture's, weight by weight.
-    fn check_gradient(&self, arch: &Arc<Arch>, ours: &[f32]) {
-        let theirs = read_flat(arch, &self.bytes, "grad.", "fixture").unwrap();
-        for spec in &arch.specs {
-            let part = spec.at..spec.at + spec.len();
-            close(
-                &format!("gradient of {}", spec.name),
-                &wide(&ours[part.clone()]),
-                &wide(&theirs[part]),
-            );
-        }
-    }
-}
-
-fn wide(values: &[f32]) -> Vec<f64> {
-    values.iter().map(|x| f64::from(*x)).collect()
-}
-
-/// Every pair within 1e-5 of the largest magnitude (at least 1).
-fn close(what: &str, ours: &[f64], theirs: &[f64]) {
-    assert_eq!(ours.len(), theirs.len(), "{what}");
-    let scale = theirs.iter().fold(1.0_f64, |m, x| m.max(x.abs()));
-    for (i, (a, b)) in ours.iter().zip(theirs).enumerate() {
-        assert!(
-            (a - b).abs() <= 1e-5 * scale,
-            "{what}[{i}]: {a}, wanted {b}"
-        );
-    }
-}
-
-fn one(t: Tensor<1>) -> f64 {
-    numbers(t).unwrap()[0].into()
-}
+use safetensors::SafeTensors;
 
 /// The policy of the fixtures: 6 numbers (3 actions of 2) given 4, a chain of 20 steps without clipping.
 fn policy() -> Denoiser {
@@ -147,6 +68,7 @@ fn denoiser(
         obs: 4,
         centre: vec![0.0; 6],
         scale: vec![1.0; 6],
+        knots: Vec::new(),
     };
     let meta = Meta {
         kind: Kind::Rollouts,
@@ -179,6 +101,7 @@ fn diffusion_dpo_and_its_gradient_are_pytorchs() {
         condition: Condition {
             observations: twice(f.f32("obs")),
             ends: None,
+            targets: None,
         },
         times: [f.times(), f.times()].concat(),
         noise: twice(f.f32("eps")),
@@ -232,6 +155,7 @@ fn chain_rows(f: &Fixture, d: &Denoiser) -> Rows {
         condition: Condition {
             observations: f.f32("obs"),
             ends: None,
+            targets: None,
         },
         kernels: f.times().iter().zip(&sigmas).map(kernel).collect(),
         exponents: f.values["old"].iter().zip(&sigmas).map(exponent).collect(),
@@ -322,6 +246,7 @@ fn the_denoising_loss_and_its_gradient_are_pytorchs() {
         condition: Condition {
             observations: f.f32("obs"),
             ends: None,
+            targets: None,
         },
         times: f.times(),
         noise: f.f32("eps"),
@@ -363,6 +288,7 @@ fn iql_and_its_gradient_are_pytorchs() {
         rewards: f.f32("r").iter().map(|r| r / scale).collect(),
         next: f.f32("next"),
         goes_on: f.f32("alive"),
+        next_actions: Vec::new(),
     };
     let plain = Device::flex();
     let weights = f.weights(&arch, "weight.");
@@ -436,9 +362,16 @@ fn a_checkpoint_has_pytorchs_names_shapes_and_layouts() {
     let net = TemporalUnet {
         width: 8,
         mults: vec![1, 2],
+        attention: None,
     };
     let mut arch = Arch::default();
-    Unet::new(&mut arch, &net, 6, 16).unwrap();
+    let form = Form {
+        obs: 4,
+        act: 2,
+        horizon: 16,
+        ..Form::default()
+    };
+    Unet::new(&mut arch, &net, &form).unwrap();
     let saved = f.weights(&Arc::new(arch), "weight.").to_bytes().unwrap();
     let (saved, theirs) = (
         SafeTensors::deserialize(&saved).unwrap(),

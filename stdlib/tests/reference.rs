@@ -3,157 +3,204 @@
 #![cfg(feature = "exec")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/pytorch.rs"]
+mod pytorch;
+
 use std::sync::Arc;
 
 use align_schema::{Call, Value};
+use align_stdlib::exec::backbone::{Given, Net};
 use align_stdlib::exec::chain::{Chain, Predict};
 use align_stdlib::exec::optim::{Optimiser, clip};
-use align_stdlib::exec::weights::{Arch, Weights, gradients, read_flat};
-use align_stdlib::nets::mlp::{Mlp, exec::PolicyNet};
-use align_stdlib::nets::temporal_unet::{TemporalUnet, exec::Unet};
+use align_stdlib::exec::weights::{Arch, gradients};
+use align_stdlib::nets::{Form, build};
 use burn::prelude::*;
-use burn::tensor::TensorData;
-use safetensors::{Dtype, SafeTensors};
-
-struct Fixture(Vec<u8>);
-
-impl Fixture {
-    fn open(name: &str) -> Self {
-        Self(std::fs::read(format!("../tests/fixtures/pytorch/{name}.safetensors")).unwrap())
-    }
-
-    fn numbers(&self, name: &str) -> Vec<f64> {
-        let file = SafeTensors::deserialize(&self.0).unwrap();
-        let view = file.tensor(name).unwrap();
-        let bytes = view.data();
-        match view.dtype() {
-            Dtype::F32 => bytes
-                .chunks_exact(4)
-                .map(|b| f64::from(f32::from_le_bytes(b.try_into().unwrap())))
-                .collect(),
-            Dtype::F64 => bytes
-                .chunks_exact(8)
-                .map(|b| f64::from_le_bytes(b.try_into().unwrap()))
-                .collect(),
-            Dtype::I64 => bytes
-                .chunks_exact(8)
-                .map(|b| i64::from_le_bytes(b.try_into().unwrap()) as f64)
-                .collect(),
-            other => panic!("{name} is {other:?}"),
-        }
-    }
-
-    fn number(&self, name: &str) -> f64 {
-        self.numbers(name)[0]
-    }
-
-    fn singles(&self, name: &str) -> Vec<f32> {
-        self.numbers(name).iter().map(|x| *x as f32).collect()
-    }
-
-    fn times(&self) -> Vec<usize> {
-        self.numbers("t").iter().map(|t| *t as usize).collect()
-    }
-
-    fn tensor<const D: usize>(&self, name: &str, shape: [usize; D], device: &Device) -> Tensor<D> {
-        Tensor::from_data(TensorData::new(self.singles(name), shape), device)
-    }
-}
-
-/// Every pair within 1e-5 of the largest magnitude (at least 1).
-fn assert_close(what: &str, ours: &[f64], theirs: &[f64]) {
-    assert_eq!(ours.len(), theirs.len(), "{what}");
-    let scale = theirs.iter().fold(1.0_f64, |m, x| m.max(x.abs()));
-    for (i, (a, b)) in ours.iter().zip(theirs).enumerate() {
-        assert!(
-            (a - b).abs() <= 1e-5 * scale,
-            "{what}[{i}]: {a}, wanted {b}"
-        );
-    }
-}
-
-fn wide(values: &[f32]) -> Vec<f64> {
-    values.iter().map(|x| f64::from(*x)).collect()
-}
+use pytorch::{Fixture, close, wide};
+use safetensors::SafeTensors;
 
 fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
     wide(&tensor.into_data().try_into_vec::<f32>().unwrap())
 }
 
 /// Checks the output of a network and the gradient of its product with `upstream`, for every weight.
-fn check_network(
+fn check_network<const D: usize>(
     name: &str,
     arch: Arch,
-    run: impl Fn(&Fixture, &[Tensor<2>], &Device) -> Tensor<3>,
-    shape: [usize; 3],
+    run: impl Fn(&Fixture, &[Tensor<2>], &Device) -> Tensor<D>,
+    shape: [usize; D],
 ) {
     let fixture = Fixture::open(name);
     let arch = Arc::new(arch);
-    let weights = Weights {
-        values: read_flat(&arch, &fixture.0, "weight.", name).unwrap(),
-        arch: arch.clone(),
-    };
+    let weights = fixture.weights(&arch, "weight.");
     let plain = Device::flex();
     let y = run(&fixture, &weights.tensors(&plain), &plain);
-    assert_close(name, &values(y), &fixture.numbers("y"));
+    close(name, &values(y), &fixture.values["y"]);
 
     let device = plain.clone().autodiff();
     let tracked = weights.tracked(&plain);
     let loss =
         (run(&fixture, &tracked, &device) * fixture.tensor("upstream", shape, &device)).sum();
     let ours = gradients(&arch, &tracked, loss.backward()).unwrap();
-    let theirs = read_flat(&arch, &fixture.0, "grad.", name).unwrap();
-    for spec in &arch.specs {
-        let part = spec.at..spec.at + spec.len();
-        assert_close(
-            &format!("{name}: gradient of {}", spec.name),
-            &wide(&ours[part.clone()]),
-            &wide(&theirs[part]),
+    fixture.check_gradient(&arch, &ours);
+    // What is written is what PyTorch reads: its names, its shapes, its bytes.
+    let saved = weights.to_bytes().unwrap();
+    let (saved, theirs) = (
+        SafeTensors::deserialize(&saved).unwrap(),
+        SafeTensors::deserialize(&fixture.bytes).unwrap(),
+    );
+    let names = theirs.names().into_iter();
+    let names: Vec<&str> = names.filter_map(|n| n.strip_prefix("weight.")).collect();
+    assert_eq!(saved.len(), names.len(), "{name}");
+    for part in names {
+        let (a, b) = (
+            saved.tensor(part).unwrap(),
+            theirs.tensor(&format!("weight.{part}")).unwrap(),
         );
+        assert_eq!(a.shape(), b.shape(), "{name}: {part}");
+        assert!(a.data() == b.data(), "{name}: {part} differs");
     }
+}
+
+/// Windows of 2 actions and 4 observations.
+fn form(horizon: usize) -> Form {
+    Form {
+        obs: 4,
+        act: 2,
+        horizon,
+        ..Form::default()
+    }
+}
+
+/// What a network is given: an observation where the fixture has one, a return where it has one.
+fn given(f: &Fixture, n: usize, d: &Device) -> Given {
+    let column = |name: &str| f.tensor(name, [n, 1], d);
+    Given {
+        observation: if f.values.contains_key("obs") {
+            f.tensor("obs", [n, 4], d)
+        } else {
+            Tensor::zeros([n, 4], d)
+        },
+        target: f
+            .values
+            .contains_key("asked")
+            .then(|| [column("value"), column("asked")]),
+    }
+}
+
+/// Checks a network that denoises `[n, horizon, width]`.
+fn check_backbone(name: &str, net: &Call, form: &Form, [n, horizon, width]: [usize; 3]) {
+    let mut arch = Arch::default();
+    let Net::Backbone(backbone) = build(net, &mut arch, form).unwrap() else {
+        panic!("{} is no backbone", net.name);
+    };
+    let run = |f: &Fixture, p: &[Tensor<2>], d: &Device| {
+        let x = f.tensor("x", [n, horizon, width], d);
+        backbone.forward(p, x, &given(f, n, d), &f.times())
+    };
+    check_network(name, arch, run, [n, horizon, width]);
+}
+
+fn net(name: &str, args: &[(&str, Value)]) -> Call {
+    Call {
+        name: name.into(),
+        args: args
+            .iter()
+            .map(|(n, v)| ((*n).to_owned(), v.clone()))
+            .collect(),
+    }
+}
+
+fn ints(values: &[i64]) -> Value {
+    Value::from(values.iter().map(|v| Value::Int(*v)).collect::<Vec<_>>())
 }
 
 #[test]
 fn the_temporal_unet_and_its_gradient_are_pytorchs() {
-    let mut arch = Arch::default();
-    let unet = Unet::new(
-        &mut arch,
-        &TemporalUnet {
-            width: 8,
-            mults: vec![1, 2],
-        },
-        6,
-        16,
-    )
-    .unwrap();
-    let run = |f: &Fixture, p: &[Tensor<2>], d: &Device| {
-        unet.forward(p, f.tensor("x", [2, 16, 6], d), &f.times())
-    };
-    check_network("unet", arch, run, [2, 16, 6]);
+    let plain = net(
+        "temporal_unet",
+        &[("width", Value::Int(8)), ("mults", ints(&[1, 2]))],
+    );
+    check_backbone("unet", &plain, &form(16), [2, 16, 6]);
 }
 
 #[test]
-fn the_policy_and_its_gradient_are_pytorchs() {
-    let mut arch = Arch::default();
-    let net = PolicyNet::new(
-        &mut arch,
-        &Mlp {
-            width: 16,
-            depth: 2,
-        },
-        6,
-        4,
+fn with_attention_and_a_return_it_is_too() {
+    let rich = net(
+        "temporal_unet",
+        &[
+            ("width", Value::Int(8)),
+            ("mults", ints(&[1, 2])),
+            ("attention", Value::Bool(true)),
+        ],
     );
-    let run = |f: &Fixture, p: &[Tensor<2>], d: &Device| {
-        net.forward(
-            p,
-            f.tensor("x", [3, 6], d),
-            f.tensor("obs", [3, 4], d),
-            &f.times(),
-        )
-        .reshape([3, 1, 6])
+    let form = Form {
+        target: true,
+        ..form(8)
     };
-    check_network("policy", arch, run, [3, 1, 6]);
+    check_backbone("rich_unet", &rich, &form, [2, 8, 6]);
+}
+
+#[test]
+fn the_transformer_and_its_gradient_are_pytorchs() {
+    let dit = net(
+        "dit1d",
+        &[
+            ("width", Value::Int(8)),
+            ("heads", Value::Int(2)),
+            ("depth", Value::Int(2)),
+        ],
+    );
+    let form = Form {
+        target: true,
+        ..form(5)
+    };
+    check_backbone("dit", &dit, &form, [2, 5, 6]);
+}
+
+#[test]
+fn the_policies_and_their_gradients_are_pytorchs() {
+    let mlp = net(
+        "mlp",
+        &[("width", Value::Int(16)), ("depth", Value::Int(2))],
+    );
+    check_backbone("policy", &mlp, &form(3), [3, 3, 2]);
+    let residual = net(
+        "ln_resnet",
+        &[("width", Value::Int(8)), ("blocks", Value::Int(2))],
+    );
+    check_backbone("ln_resnet", &residual, &form(3), [2, 3, 2]);
+}
+
+#[test]
+fn the_value_of_a_plan_and_its_gradient_are_pytorchs() {
+    let call = net(
+        "value",
+        &[("width", Value::Int(16)), ("mults", ints(&[1, 2]))],
+    );
+    let mut arch = Arch::default();
+    let Net::Value(value) = build(&call, &mut arch, &form(6)).unwrap() else {
+        panic!("no value");
+    };
+    let run = |f: &Fixture, p: &[Tensor<2>], d: &Device| {
+        value.forward(p, f.tensor("x", [2, 6, 6], d), &f.times())
+    };
+    check_network("value", arch, run, [2, 1]);
+}
+
+#[test]
+fn the_inverse_model_and_its_gradient_are_pytorchs() {
+    let call = net(
+        "inverse_dynamics",
+        &[("width", Value::Int(16)), ("depth", Value::Int(2))],
+    );
+    let mut arch = Arch::default();
+    let Net::Inverse(inverse) = build(&call, &mut arch, &form(6)).unwrap() else {
+        panic!("no inverse model");
+    };
+    let run = |f: &Fixture, p: &[Tensor<2>], d: &Device| {
+        inverse.forward(p, f.tensor("state", [3, 4], d), f.tensor("next", [3, 4], d))
+    };
+    check_network("inverse", arch, run, [3, 2]);
 }
 
 #[test]
@@ -162,10 +209,10 @@ fn schedules_and_steps_back_are_those_of_the_reference() {
     for schedule in ["cosine", "linear", "vp"] {
         for steps in [5, 20] {
             let chain = Chain::new(schedule, steps).unwrap();
-            assert_close(
+            close(
                 schedule,
                 &chain.abar,
-                &fixture.numbers(&format!("abar.{schedule}.{steps}")),
+                &fixture.values[&format!("abar.{schedule}.{steps}")],
             );
         }
     }
@@ -180,12 +227,12 @@ fn schedules_and_steps_back_are_those_of_the_reference() {
             kernel.of_sample * clean + kernel.of_noisy * x + kernel.sigma * z
         };
         let (x, eps, z) = (
-            fixture.numbers("x"),
-            fixture.numbers("eps"),
-            fixture.numbers("z"),
+            &fixture.values["x"],
+            &fixture.values["eps"],
+            &fixture.values["z"],
         );
-        let ours: Vec<f64> = x.iter().zip(&eps).zip(&z).map(step).collect();
-        assert_close(name, &ours, &fixture.numbers(name));
+        let ours: Vec<f64> = x.iter().zip(eps).zip(z).map(step).collect();
+        close(name, &ours, &fixture.values[name]);
     }
 }
 
@@ -205,7 +252,7 @@ fn clipping_adamw_and_the_moving_average_are_pytorchs() {
         number("eps", 1e-8),
         ("schedule".to_owned(), schedule),
     ];
-    let both = |a: &str, b: &str| [fixture.singles(a), fixture.singles(b)].concat();
+    let both = |a: &str, b: &str| [fixture.f32(a), fixture.f32(b)].concat();
     let mut weights = both("a0", "b0");
     let mut ema = weights.clone();
     let mut adamw = Optimiser::new(
@@ -219,12 +266,12 @@ fn clipping_adamw_and_the_moving_average_are_pytorchs() {
     for i in 0..5 {
         let mut gradient = both(&format!("ga{i}"), &format!("gb{i}"));
         let norm = clip(&mut gradient, 1.0);
-        assert_close("norm", &[norm], &[fixture.number(&format!("norm{i}"))]);
+        close("norm", &[norm], &[fixture.f64(&format!("norm{i}"))]);
         adamw.step(&mut weights, &gradient, 3e-3);
         for (e, w) in ema.iter_mut().zip(&weights) {
             *e = 0.9 * *e + 0.1 * w;
         }
     }
-    assert_close("weights", &wide(&weights), &wide(&both("a", "b")));
-    assert_close("average", &wide(&ema), &wide(&both("ema_a", "ema_b")));
+    close("weights", &wide(&weights), &wide(&both("a", "b")));
+    close("average", &wide(&ema), &wide(&both("ema_a", "ema_b")));
 }

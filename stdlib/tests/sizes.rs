@@ -5,10 +5,7 @@
 
 use align_schema::{Call, Value};
 use align_stdlib::exec::weights::Arch;
-use align_stdlib::nets::mlp::{Mlp, exec::PolicyNet};
-use align_stdlib::nets::size;
-use align_stdlib::nets::temporal_unet::{TemporalUnet, exec::Unet};
-use align_stdlib::nets::twin_q::{TwinQ, exec::Critic};
+use align_stdlib::nets::{Form, build, size};
 
 fn call(name: &str, args: &[(&str, Value)]) -> Call {
     Call {
@@ -21,13 +18,34 @@ fn ints(values: &[i64]) -> Value {
     Value::List(values.iter().map(|v| Value::Int(*v)).collect())
 }
 
-fn counted(net: &Call, obs: usize, act: usize, horizon: u64) -> f64 {
-    size(net, obs, act, horizon).unwrap().parameters
+/// Whether the counted weights are those that are made.
+fn check(net: &Call, form: &Form) {
+    let mut arch = Arch::default();
+    build(net, &mut arch, form).unwrap();
+    let found = size(net, form).unwrap().parameters;
+    assert_eq!(found, arch.total() as f64, "{net:?} {form:?}");
+}
+
+fn forms(horizon: usize) -> impl Iterator<Item = Form> {
+    [
+        (4, 2, false, false),
+        (11, 3, true, false),
+        (6, 2, false, true),
+        (17, 6, true, true),
+    ]
+    .into_iter()
+    .map(move |(obs, act, states, target)| Form {
+        obs,
+        act,
+        horizon,
+        states,
+        target,
+    })
 }
 
 #[test]
-fn a_u_net_has_the_counted_weights() {
-    let cases: [(i64, &[i64], u64); 5] = [
+fn planners_have_the_counted_weights() {
+    let cases: [(i64, &[i64], usize); 5] = [
         (8, &[1], 8),
         (8, &[1, 2], 8),
         (32, &[1, 2, 4], 32),
@@ -35,32 +53,34 @@ fn a_u_net_has_the_counted_weights() {
         (8, &[1, 4, 8, 2], 16),
     ];
     for (width, mults, horizon) in cases {
-        for (obs, act) in [(4, 2), (11, 3), (6, 2)] {
-            let net = call(
-                "temporal_unet",
-                &[("width", Value::Int(width)), ("mults", ints(mults))],
-            );
-            let mut arch = Arch::default();
-            let read = TemporalUnet::read(&net).unwrap();
-            Unet::new(&mut arch, &read, obs + act, horizon as usize).unwrap();
-            let found = counted(&net, obs, act, horizon);
-            assert_eq!(found, arch.total() as f64, "{width} {mults:?} {obs}+{act}");
+        for attention in [None, Some(true), Some(false)] {
+            let mut args = vec![("width", Value::Int(width)), ("mults", ints(mults))];
+            args.extend(attention.map(|a| ("attention", Value::Bool(a))));
+            forms(horizon).for_each(|form| check(&call("temporal_unet", &args), &form));
         }
+    }
+    for (width, heads, depth) in [(8, 2, 1), (128, 4, 2), (12, 3, 3)] {
+        let args = [
+            ("width", Value::Int(width)),
+            ("heads", Value::Int(heads)),
+            ("depth", Value::Int(depth)),
+        ];
+        forms(7).for_each(|form| check(&call("dit1d", &args), &form));
     }
 }
 
 #[test]
-fn a_policy_and_a_critic_have_the_counted_weights() {
+fn policies_critics_and_inverse_models_have_the_counted_weights() {
     for (width, depth) in [(16, 1), (256, 3), (64, 5)] {
         let args = [("width", Value::Int(width)), ("depth", Value::Int(depth))];
-        let net = call("mlp", &args);
-        let mut arch = Arch::default();
-        PolicyNet::new(&mut arch, &Mlp::read(&net).unwrap(), 8 * 3, 11);
-        assert_eq!(counted(&net, 11, 3, 8), arch.total() as f64);
-
-        let net = call("twin_q", &args);
-        let mut arch = Arch::default();
-        Critic::new(&mut arch, &TwinQ::read(&net).unwrap(), 11, 3);
-        assert_eq!(counted(&net, 11, 3, 8), arch.total() as f64);
+        for name in ["mlp", "twin_q", "inverse_dynamics"] {
+            forms(8).for_each(|form| check(&call(name, &args), &form));
+        }
+        let args = [("width", Value::Int(width)), ("blocks", Value::Int(depth))];
+        forms(8).for_each(|form| check(&call("ln_resnet", &args), &form));
+    }
+    for (width, mults, horizon) in [(16, [1, 2], 6), (32, [1, 4], 32), (32, [2, 1], 7)] {
+        let args = [("width", Value::Int(width)), ("mults", ints(&mults))];
+        forms(horizon).for_each(|form| check(&call("value", &args), &form));
     }
 }

@@ -3,147 +3,19 @@
 #![cfg(feature = "exec")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/lab.rs"]
+mod lab;
 mod support;
 
 use align_plan::NodeKind;
-use align_runtime_api::{Files, Job, JobError, Library, StepOut, Trainer};
+use align_runtime_api::{JobError, Library};
 use align_schema::{Dim, Value};
 use align_stdlib::exec::Exec;
-use align_stdlib::exec::facts::Facts;
-use support::{Store, call, need, quantity};
-
-const TASK: &str = "maze2d-umaze-v1";
-
-fn planner() -> Value {
-    let mults = Value::from(vec![Value::Int(1), Value::Int(2)]);
-    let net = call(
-        "temporal_unet",
-        &[("width", Value::Int(8)), ("mults", mults)],
-    );
-    let sampler = call(
-        "ddim",
-        &[
-            ("train", quantity(8.0, Dim::DenoiseSteps)),
-            ("act", quantity(4.0, Dim::DenoiseSteps)),
-        ],
-    );
-    model(vec![("net", net), ("sampler", sampler)])
-}
-
-fn policy() -> Value {
-    let net = call(
-        "mlp",
-        &[("width", Value::Int(32)), ("depth", Value::Int(2))],
-    );
-    let sampler = call("ddpm", &[("train", quantity(5.0, Dim::DenoiseSteps))]);
-    model(vec![("net", net), ("sampler", sampler)])
-}
-
-fn critic() -> Value {
-    model(vec![("net", call("twin_q", &[("width", Value::Int(32))]))])
-}
-
-fn model(fields: Vec<(&str, Value)>) -> Value {
-    let all = fields.into_iter().chain([
-        ("predict", Value::Name("noise".into())),
-        ("ema", Value::Float(0.9)),
-    ]);
-    Value::Record(all.map(|(n, v)| (n.to_owned(), v)).collect())
-}
-
-/// A store with collected episodes under `rollouts`.
-fn collected(name: &str, horizon: f64, stride: f64) -> Store {
-    let store = Store::new(name);
-    let by = Value::Name("waypoint".into());
-    let source = call(
-        "collect",
-        &[
-            ("task", Value::Str(TASK.into())),
-            ("by", by),
-            ("episodes", Value::Int(12)),
-        ],
-    );
-    let fields = [
-        ("source", source),
-        ("horizon", quantity(horizon, Dim::Steps)),
-        ("stride", quantity(stride, Dim::Steps)),
-    ];
-    let job = store.job(NodeKind::Dataset, "rollouts", &fields, &[]);
-    store.put(
-        "rollouts",
-        &Exec.dataset(&job, &mut |_, _| {}).unwrap().files,
-    );
-    store
-}
-
-fn stage(
-    store: &Store,
-    name: &str,
-    model: Value,
-    loss: Value,
-    lr: f64,
-    needs: &[(&str, &str)],
-) -> Job {
-    let fields = [
-        ("model", model),
-        ("loss", loss),
-        ("optim", call("adamw", &[("lr", Value::Float(lr))])),
-        ("batch", Value::Int(16)),
-        ("clip_norm", Value::Float(1.0)),
-    ];
-    store.job(NodeKind::Stage, name, &fields, needs)
-}
-
-fn run(trainer: &mut dyn Trainer, steps: std::ops::Range<u64>) -> Vec<StepOut> {
-    steps.map(|s| trainer.step(s, true).unwrap()).collect()
-}
-
-fn metric(out: &StepOut, name: &str) -> f64 {
-    out.metrics
-        .iter()
-        .find(|(n, _)| n == name)
-        .unwrap_or_else(|| panic!("no `{name}`"))
-        .1
-}
-
-/// Trains a short while and keeps the result.
-fn trained(store: &Store, name: &str, job: &Job, steps: u64) -> Files {
-    let mut trainer = Exec.trainer(job).unwrap();
-    run(&mut *trainer, 0..steps);
-    let files = trainer.save().unwrap();
-    store.put(name, &files);
-    files
-}
-
-fn facts(files: &Files) -> Facts {
-    let state: align_stdlib::exec::facts::State =
-        serde_json::from_slice(&files["state.json"]).unwrap();
-    state.facts
-}
-
-/// A resumed run gives the bytes of an unbroken one, and evaluating changes nothing.
-fn assert_resumes(store: &Store, job: &Job) {
-    let mut whole = Exec.trainer(job).unwrap();
-    run(&mut *whole, 0..2);
-    whole.evaluate(2).unwrap();
-    run(&mut *whole, 2..4);
-    let mut first = Exec.trainer(job).unwrap();
-    run(&mut *first, 0..2);
-    let kept = store.put("kept", &first.save().unwrap());
-    let mut second = Exec.trainer(job).unwrap();
-    run(&mut *second, 0..1);
-    second.load(&kept).unwrap();
-    run(&mut *second, 2..4);
-    let (a, b) = (whole.save().unwrap(), second.save().unwrap());
-    assert_eq!(a.keys().collect::<Vec<_>>(), b.keys().collect::<Vec<_>>());
-    for (name, bytes) in &a {
-        assert!(
-            bytes == &b[name],
-            "`{name}` of `{}` differs after a resume",
-            job.node.name
-        );
-    }
-}
+use lab::{
+    TASK, acts, assert_resumes, collected, critic, facts, metric, planner, policy, run, stage,
+    trained,
+};
+use support::{call, need, quantity};
 
 #[test]
 fn denoising_lowers_the_held_out_loss_and_resumes_exactly() {
@@ -346,6 +218,7 @@ fn reinforcement_starts_at_its_reference_and_resumes_exactly() {
                 .for_each(|(_, v)| *v = Value::Int(1));
         }
         job.node.fields.get_mut("batch").unwrap().value = Value::Int(1000);
+        acts(&mut job);
         let mut trainer = Exec.trainer(&job).unwrap();
         let out = trainer.step(0, true).unwrap();
         assert!(metric(&out, "kl") < 1e-6, "{out:?}");
@@ -375,7 +248,7 @@ fn a_policy_acts_in_a_closed_loop_and_is_reinforced() {
     );
     trained(&store, "clone", &job, 10);
     let needs = [("data", "rollouts"), ("from", "clone")];
-    let job = stage(
+    let mut job = stage(
         &store,
         "tuned",
         policy(),
@@ -386,6 +259,7 @@ fn a_policy_acts_in_a_closed_loop_and_is_reinforced() {
         1e-4,
         &needs,
     );
+    acts(&mut job);
     let mut trainer = Exec.trainer(&job).unwrap();
     let out = trainer.step(0, true).unwrap();
     // 38 chunks of 8 steps in each episode of 300, 5 steps of the chain in each.

@@ -12,6 +12,7 @@ mod faults;
 mod fetch;
 mod hub;
 mod kills;
+mod methods;
 mod robots;
 mod scene;
 mod store;

@@ -1,4 +1,4 @@
-//! Cases in Markdown (`cases/*.md`): a heading is a case, its fenced `align` blocks are its files, and comments in them say what
+//! Cases in Markdown (`cases/*.md`, and `cases.md` beside each builtin of the library): a heading is a case, its fenced `align` blocks are its files, and comments in them say what
 //! the check must find.
 //!
 //! `// error[A1001]: part of the message` stands at the end of the line in question, or alone above it; several may stand side by
@@ -39,11 +39,15 @@ struct Claim {
 pub fn trials() -> Vec<Trial> {
     let mut out = Vec::new();
     for file in align_tests::text_files() {
-        let Some(name) = file
+        let beside = file
+            .path
+            .strip_prefix("stdlib/src/")
+            .and_then(|p| p.strip_suffix("/cases.md"));
+        let own = file
             .path
             .strip_prefix("tests/lang/cases/")
-            .and_then(|p| p.strip_suffix(".md"))
-        else {
+            .and_then(|p| p.strip_suffix(".md"));
+        let Some(name) = own.or(beside) else {
             continue;
         };
         for case in cases(name, &file.text) {

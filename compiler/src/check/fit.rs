@@ -5,13 +5,10 @@ use align_schema::{BlockKind, Builtin, DataKind, Dim, Quantity, Value};
 use align_stdlib::envs::Task;
 
 use super::block::Fields;
-use super::stage::{Header, count, reads_budget};
+use super::stage::{Header, acts, count, reads_budget};
 use super::{Checker, Edges, Trained};
 use crate::diag::{Diagnostic, FileId};
 use crate::hir::Def;
-
-/// Losses that fit a critic.
-const CRITIC_LOSSES: &[&str] = &["iql", "double_q", "return_to_go"];
 
 impl Checker<'_> {
     /// Whether a stage can start from a checkpoint: the same model, the same window, the same sizes.
@@ -158,7 +155,7 @@ impl Checker<'_> {
             good = false;
         };
         if let Some(model) = &header.model {
-            let fits_critics = CRITIC_LOSSES.contains(&loss.name);
+            let fits_critics = !loss.nets.is_empty();
             if fits_critics != model.critic {
                 let (what, kind) = if model.critic {
                     ("draws plans", "a critic")
@@ -174,11 +171,25 @@ impl Checker<'_> {
                     "loss and model disagree",
                     Some((model.at.file, model.name.span, "the model".into())),
                     if model.critic {
-                        "a critic is fitted by `iql`"
+                        "a critic is fitted by `iql`, `double_q` or `return_to_go`"
                     } else {
                         "a critic has a net such as `twin_q`"
                     }
                     .into(),
+                );
+            } else if let Some(Value::Call(net)) = model.record.get("net")
+                && fits_critics
+                && !loss.nets.contains(&net.name.as_str())
+            {
+                error(
+                    self,
+                    format!("`{}` fits no `{}`", loss.name, net.name),
+                    "loss and network disagree",
+                    Some((model.at.file, model.name.span, "the model".into())),
+                    format!(
+                        "it fits `{}`; `value` is fitted by `return_to_go`",
+                        loss.nets.join("`, `")
+                    ),
                 );
             }
         }
@@ -230,7 +241,8 @@ impl Checker<'_> {
             }
             _ => {}
         }
-        if loss.needs_env && !header.acts_in && header.good {
+        let known = field.value.is_some();
+        if acts(loss, header, given).is_none() && header.good && known {
             error(
                 self,
                 format!(
@@ -240,13 +252,13 @@ impl Checker<'_> {
                 "needs an environment",
                 Some((at.file, def.name.span, "no `in env(task)` here".into())),
                 format!(
-                    "name it in the header: `stage {} trains .. on .. in env(\"maze2d-umaze-v1\")`",
+                    "name it in the header: `stage {} trains .. on .. in env(\"maze2d-umaze-v1\")`; or give a `critic`, which then pays for plans of the data's states",
                     def.name.text
                 ),
             );
         }
         if let Some((data, ..)) = &header.data
-            && matches!(loss.name, "iql" | "double_q" | "return_to_go" | "weighted")
+            && loss.rewards
         {
             let what = format!("`{}`", loss.name);
             let here = (at.file, field.span);
@@ -336,7 +348,7 @@ impl Checker<'_> {
                 _ => None,
             })
             .collect();
-        let env = loss.map(|l| l.needs_env);
+        let env = loss.and_then(|l| acts(l, header, given));
         for limit in &limits {
             let error = match (limit.dim, env) {
                 (Dim::Steps, Some(true)) => Diagnostic::error(

@@ -66,6 +66,7 @@ impl Metrics {
     pub fn any() -> Self {
         Self::new(&[
             rules::TRAINING,
+            rules::DRAWN,
             rules::EVALUATION,
             rules::VALUE,
             rules::LOSSES,

@@ -1,18 +1,25 @@
 //! Models: a network, and the diffusion chain that samples it.
 
 use align_grammar::ast::Block;
-use align_schema::{BlockKind, Call, Value};
+use align_schema::{BlockKind, Call, Group, Role, Value};
 
 use align_stdlib::nets;
 
-use super::block::Fields;
+use super::block::{Fields, Given};
 use super::{Checker, Edges, Entity, ModelInfo};
 use crate::diag::Diagnostic;
 use crate::hir::{Def, DefId};
 use std::rc::Rc;
 
-/// Networks that value plans instead of making them.
-const CRITICS: &[&str] = &["twin_q", "value"];
+/// What the network that a call names is for.
+fn role(net: Option<&Value>) -> Role {
+    match net {
+        Some(Value::Call(call)) => {
+            align_stdlib::builtin(Group::Net, &call.name).map_or(Role::None, |b| b.role)
+        }
+        _ => Role::None,
+    }
+}
 
 impl Checker<'_> {
     pub(super) fn model(&mut self, id: DefId, def: &Def, block: &Block) -> Entity {
@@ -23,14 +30,14 @@ impl Checker<'_> {
         let mut edges = Edges::default();
         let given = self.fields(def.at, schema, &owner, &block.body, "", &mut edges);
         let net = given.get("net").and_then(|g| g.value.clone());
-        let critic = match &net {
-            Some(Value::Call(call)) => CRITICS.contains(&call.name.as_str()),
-            _ => false,
-        };
-        let skip: &[&str] = if critic {
-            &["sampler", "predict", "ema"]
-        } else {
-            &[]
+        let role = role(net.as_ref());
+        let critic = role == Role::Critic;
+        let noisy = matches!(&net, Some(Value::Call(call)) if call.name == "value");
+        let skip: &[&str] = match role {
+            // A network of plans may learn noisy ones.
+            Role::Critic if noisy => &["predict", "ema", "replan", "actions", "guidance"],
+            Role::Critic => &["sampler", "predict", "ema", "replan", "actions", "guidance"],
+            _ => &[],
         };
         if critic {
             for name in skip {
@@ -59,6 +66,9 @@ impl Checker<'_> {
             return Entity::Poison;
         }
         self.acting_steps(def, &given);
+        if !self.parts_fit(def, role, &given) {
+            return Entity::Poison;
+        }
         if let (Some(Value::Call(call)), Some(field)) = (&net, given.get("net"))
             && let Some((argument, why)) = nets::fault(call)
         {
@@ -77,7 +87,9 @@ impl Checker<'_> {
             .filter_map(|p| Some((p.name.to_owned(), fields.remove(p.name)?.value)))
             .collect();
         let multiple = match &net {
-            Some(Value::Call(call)) => multiple(call).zip(given.get("net").map(|g| g.span)),
+            Some(Value::Call(call)) if !critic => {
+                multiple(call).zip(given.get("net").map(|g| g.span))
+            }
             _ => None,
         };
         Entity::Model(Rc::new(ModelInfo {
@@ -88,6 +100,61 @@ impl Checker<'_> {
             critic,
             multiple,
         }))
+    }
+
+    /// A2017: whether its network, what tells its actions and its guidance make a model.
+    fn parts_fit(&mut self, def: &Def, role: Role, given: &Fields) -> bool {
+        let file = def.at.file;
+        let call = |name: &str| match given.get(name) {
+            Some(Given {
+                value: Some(Value::Call(call)),
+                span,
+                ..
+            }) => Some((call.name.clone(), *span)),
+            _ => None,
+        };
+        let mut wrong = Vec::new();
+        if let (Role::Inverse, Some((name, span))) = (role, call("net")) {
+            wrong.push((
+                span,
+                format!("`{name}` draws no plan"),
+                "it tells the actions of plans of states: `actions = inverse_dynamics(..)` beside a planner's `net`",
+            ));
+        }
+        if let Some((name, span)) = call("actions") {
+            let own = align_stdlib::builtin(Group::Net, &name).map_or(Role::None, |b| b.role);
+            if own != Role::Inverse {
+                wrong.push((
+                    span,
+                    format!("`{name}` tells no actions"),
+                    "`actions` takes `inverse_dynamics(..)`",
+                ));
+            } else if role == Role::Policy {
+                wrong.push((
+                    span,
+                    "a policy draws actions, there is none to tell".into(),
+                    "leave it out, or name a planner as the `net`",
+                ));
+            }
+        }
+        if let Some((name, span)) = call("guidance")
+            && name != "classifier_free"
+        {
+            wrong.push((
+                span,
+                format!("`{name}` leads a cascade, not a model"),
+                "write it in a cascade: `cascade led = pretrain.best { guidance = classifier(value.best) }`; a model takes `classifier_free(..)`",
+            ));
+        }
+        let good = wrong.is_empty();
+        for (span, message, help) in wrong {
+            self.report(
+                Diagnostic::error("A2017", file, span, message)
+                    .with_label("does not belong here")
+                    .with_help(help),
+            );
+        }
+        good
     }
 
     /// A7007: a chain cannot act in more steps than it was trained with.

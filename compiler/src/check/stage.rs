@@ -51,7 +51,13 @@ impl Checker<'_> {
         let fits = self.loss_fits(def, &header, &given, loss);
         let learned = self.learned(def, &header);
         let acts = header.model.as_ref().is_none_or(|m| !m.critic);
-        let eval = self.eval(def.at, &owner, &block.body, clock(loss, &given), &mut edges);
+        let eval = self.eval(
+            def.at,
+            &owner,
+            &block.body,
+            clock(loss, &header, &given),
+            &mut edges,
+        );
         let task = self.task_of_stage(&header);
         let kind = (loss.map(|l| l.name), acts && task.1, eval.has_critic);
         let metrics = self.metric_lists.entry(kind);
@@ -86,7 +92,7 @@ impl Checker<'_> {
                 .zip(given.get("budget"))
                 .map(|(q, g)| (q, def.at, g.span)),
             every: every.map(|q| (q, eval.every.map(|e| e.1))),
-            clock: clock(loss, &given),
+            clock: clock(loss, &header, &given),
         };
         let until = self.until(def.at, &block.body, &horizon);
         let best = default_metric(
@@ -342,8 +348,19 @@ fn loss_of(given: &Fields) -> Option<&'static Builtin> {
     }
 }
 
+/// Whether a loss acts in an environment here: one that must does, unless a critic pays and no environment is named.  `None` where neither is
+/// there, so that it is not known what was meant.
+pub(super) fn acts(loss: &Builtin, header: &Header, given: &Fields) -> Option<bool> {
+    let value = given.get("loss").and_then(|g| g.value.as_ref());
+    let asks = value.is_some_and(|v| v.get("critic").is_some());
+    if loss.needs_env && !header.acts_in && !asks {
+        return None;
+    }
+    Some(loss.needs_env && header.acts_in)
+}
+
 /// What counts training in a stage: environment steps where the loss acts, or where the budget says so.
-fn clock(loss: Option<&Builtin>, given: &Fields) -> Dim {
+fn clock(loss: Option<&Builtin>, header: &Header, given: &Fields) -> Dim {
     let budget = given.get("budget").and_then(|g| g.value.as_ref());
     let env = match budget {
         Some(Value::List(items)) => items
@@ -351,7 +368,7 @@ fn clock(loss: Option<&Builtin>, given: &Fields) -> Dim {
             .any(|v| matches!(v, Value::Quantity(q) if q.dim == Dim::EnvSteps)),
         _ => false,
     };
-    if loss.map_or(env, |l| l.needs_env) {
+    if loss.and_then(|l| acts(l, header, given)).unwrap_or(env) {
         Dim::EnvSteps
     } else {
         Dim::Steps
@@ -392,6 +409,11 @@ fn stage_metrics(loss: Option<&Builtin>, evaluated: bool, critic: bool) -> Metri
         .collect();
     Metrics::new(&[
         rules::TRAINING,
+        if loss.is_some_and(|l| l.nets.is_empty()) {
+            rules::DRAWN
+        } else {
+            &[]
+        },
         if evaluated { rules::EVALUATION } else { &[] },
         if critic { rules::VALUE } else { &[] },
         &own,

@@ -13,6 +13,10 @@ use crate::suggest::{near, suggested};
 pub const STD_FOLDERS: &[(&str, &[Group])] = &[
     ("losses", &[Group::Loss]),
     ("nets", &[Group::Net]),
+    ("guidance", &[Group::Guidance]),
+    ("adapters", &[Group::Adapter]),
+    ("searches", &[Group::Search]),
+    ("relabels", &[Group::Relabel]),
     ("samplers", &[Group::Sampler]),
     ("optimisers", &[Group::Optimiser]),
     ("schedules", &[Group::Schedule]),

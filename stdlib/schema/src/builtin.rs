@@ -13,6 +13,14 @@ pub enum Group {
     Preference,
     /// Networks.
     Net,
+    /// How a model is led to good samples: `classifier_free(..)`, `classifier(..)`.
+    Guidance,
+    /// What a stage trains in place of a model's own weights: `lora(..)`.
+    Adapter,
+    /// How rewards of a dataset are changed: `affine(..)`.
+    Relabel,
+    /// How good samples are searched for at training time: `particles(..)`.
+    Search,
     /// Samplers of the diffusion chain.
     Sampler,
     /// Training losses.
@@ -51,6 +59,21 @@ pub enum DataKind {
     Pairs,
 }
 
+/// What a network is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Not a network.
+    None,
+    /// Denoises trajectories.
+    Planner,
+    /// Denoises chunks of actions, given an observation.
+    Policy,
+    /// Values states, actions or plans.
+    Critic,
+    /// Tells the action between two states.
+    Inverse,
+}
+
 /// A field of a block or an argument of a builtin.
 #[derive(Clone, Copy, Debug)]
 pub struct Param {
@@ -87,8 +110,16 @@ pub struct Builtin {
     pub semantics: u32,
     /// For a loss: the kinds of data that it can learn from (empty: not a loss).
     pub data: &'static [DataKind],
-    /// For a loss: whether the stage must interact with an environment (`in env(task)`).
+    /// For a loss: whether the stage must interact with an environment (`in env(task)`), or be given a critic to ask instead.
     pub needs_env: bool,
+    /// For a loss: the networks that it fits (empty: any planner or policy).
+    pub nets: &'static [&'static str],
+    /// For a loss: whether it reads rewards.
+    pub rewards: bool,
+    /// For a loss: how many samples of one of the batch go through the network at once; 0 where that is not known.
+    pub whole_batch: f64,
+    /// For a network: what it is for.
+    pub role: Role,
     /// For a loss or a net: metrics of its own, beside those that every stage reports.
     pub metrics: &'static [&'static str],
 }
@@ -211,6 +242,10 @@ macro_rules! builtin {
                     semantics: 1,
                     data: &[],
                     needs_env: false,
+                    nets: &[],
+                    rewards: false,
+                    whole_batch: 0.0,
+                    role: $crate::Role::None,
                     metrics: &[],
                 }
             };

@@ -8,7 +8,7 @@ mod ty;
 mod unit;
 mod value;
 
-pub use builtin::{Block, BlockKind, Builtin, DataKind, Group, Param};
+pub use builtin::{Block, BlockKind, Builtin, DataKind, Group, Param, Role};
 pub use read::{ArgError, FromValue, take, take_optional};
 pub use ty::{Bounds, Effect, Ty};
 pub use unit::{Dim, Quantity, UNITS, Unit, measure, unit};

@@ -2,16 +2,19 @@
 
 use align_runtime_api::{Input, Job, JobError, Made, OnProgress};
 use align_schema::{Call, Value};
+use burn::prelude::Device;
 
 use crate::exec::data::Meta;
 use crate::exec::denoiser::bad_call;
 use crate::exec::drawing::Drawing;
 use crate::exec::env::Stream;
 use crate::exec::facts::{EMA, Facts, MODEL, STATE, input, read};
+use crate::exec::guide::Guide;
 use crate::exec::judge::Judge;
 use crate::exec::learner::device;
 use crate::exec::model::{Critic, Execution, Planner, Plans, Request};
 use crate::exec::stage::{environment, evaluation_stream, judge_and_run, replan};
+use crate::guidance::Classifier;
 use crate::joins::Refine;
 use crate::picks::BestOf;
 
@@ -47,13 +50,14 @@ impl Cascade<'_> {
                     let mut samples = before.values;
                     if before.obs > 0 {
                         member.facts.meta.normaliser.apply(&mut samples);
+                        samples = member.denoiser.split(&samples).0;
                     } else {
                         member.facts.meta.normaliser.apply_act(&mut samples);
                     }
                     member.refine(&samples, self.renoise, &condition, rngs)?
                 }
             };
-            plans = Some(member.plans(samples));
+            plans = Some(member.plans(samples)?);
         }
         plans.ok_or_else(|| JobError::Failed("a cascade without members".into()))
     }
@@ -143,6 +147,29 @@ fn optional_call<'a>(job: &'a Job, name: &str) -> Option<&'a Call> {
     }
 }
 
+/// Gives every member the critic that leads it, where there is one.
+fn guided(job: &Job, members: &mut [Drawing], device: &Device) -> Result<(), JobError> {
+    let Some(call) = optional_call(job, "guidance") else {
+        return Ok(());
+    };
+    if call.name != Classifier::BUILTIN.name {
+        return Err(JobError::Failed(format!(
+            "`{}` leads no cascade, wanted `classifier`",
+            call.name
+        )));
+    }
+    let settings = Classifier::read(call).map_err(bad_call(call))?;
+    let input = job.inputs.get(settings.critic.need);
+    let input = input.ok_or_else(|| JobError::Failed("`guidance` names no input".into()))?;
+    for member in members {
+        let meta = &member.facts.meta;
+        let guide = Guide::open(settings.clone(), input, &meta.normaliser, device)?;
+        guide.suits(&member.denoiser, meta.stride)?;
+        member.guide = Some(guide);
+    }
+    Ok(())
+}
+
 /// Evaluates a cascade; its artifact is the last member's checkpoint.
 pub fn run(job: &Job, progress: OnProgress<'_>) -> Result<Made, JobError> {
     let device = device(job)?;
@@ -152,10 +179,11 @@ pub fn run(job: &Job, progress: OnProgress<'_>) -> Result<Made, JobError> {
     let Some(last) = inputs.last() else {
         return Err(JobError::Failed("a cascade without members".into()));
     };
-    let members = inputs
+    let mut members = inputs
         .iter()
         .map(|i| Drawing::open(i, &device))
         .collect::<Result<Vec<_>, _>>()?;
+    guided(job, &mut members, &device)?;
     for pair in members.windows(2) {
         let (a, b) = (&pair[0].denoiser, &pair[1].denoiser);
         if (a.plans(), a.horizon, a.act, a.obs) != (b.plans(), b.horizon, b.act, b.obs) {

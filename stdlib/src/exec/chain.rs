@@ -9,6 +9,7 @@ use align_schema::Call;
 
 use crate::samplers::ddim::Ddim;
 use crate::samplers::ddpm::Ddpm;
+use crate::samplers::dpm_solver::DpmSolver;
 
 /// What the network's output stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +29,7 @@ pub struct Chain {
     pub abar: Vec<f64>,
 }
 
-/// One Gaussian step back, `x' = of_sample x0 + of_noisy x + sigma z`.
+/// One Gaussian step back, `x' = of_sample x0 + of_previous x0_before + of_noisy x + sigma z`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Kernel {
     /// Step that it leaves.
@@ -37,6 +38,8 @@ pub struct Kernel {
     pub to: usize,
     /// Factor on the predicted clean sample.
     pub of_sample: f64,
+    /// Factor on the clean sample that the step before predicted; 0 but for solvers that look back.
+    pub of_previous: f64,
     /// Factor on the noisy sample.
     pub of_noisy: f64,
     /// Standard deviation of its noise.
@@ -133,6 +136,7 @@ impl Chain {
             from: t,
             to: t - 1,
             of_sample: beta * before.sqrt() / (1.0 - now),
+            of_previous: 0.0,
             of_noisy: (1.0 - before) * alpha.sqrt() / (1.0 - now),
             sigma: if t == 1 { 0.0 } else { variance.sqrt() },
         }
@@ -148,8 +152,37 @@ impl Chain {
             from,
             to,
             of_sample: then.sqrt() - of_noisy * now.sqrt(),
+            of_previous: 0.0,
             of_noisy,
             sigma,
+        }
+    }
+}
+
+impl Chain {
+    /// Half the logarithm of the ratio of signal to noise.
+    fn lambda(&self, t: usize) -> f64 {
+        let (signal, noise) = self.forward(t);
+        (signal / noise).ln()
+    }
+
+    /// A step of the solver (arXiv 2211.01095, algorithm 2); `before` is the step that the one before left.
+    pub fn solver(&self, from: usize, to: usize, before: Option<usize>) -> Kernel {
+        let ((_, now), (signal, then)) = (self.forward(from), self.forward(to));
+        let h = self.lambda(to) - self.lambda(from);
+        let factor = -signal * (-h).exp_m1();
+        // At the end of the chain `h` has no limit, and the last step is of first order.
+        let back = match before {
+            Some(before) if h.is_finite() => 0.5 * h / (self.lambda(from) - self.lambda(before)),
+            _ => 0.0,
+        };
+        Kernel {
+            from,
+            to,
+            of_sample: factor * (1.0 + back),
+            of_previous: -factor * back,
+            of_noisy: then / now,
+            sigma: 0.0,
         }
     }
 }
@@ -163,6 +196,8 @@ pub struct Sampler {
     act: Option<usize>,
     /// Share of ancestral noise of implicit steps.
     eta: f64,
+    /// The order of a solver, which takes the place of implicit steps.
+    order: Option<usize>,
     /// Whether the clean sample is clipped.
     pub clip: bool,
     /// Factor on all noise in sampling.
@@ -170,7 +205,7 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// Reads `ddpm(..)` or `ddim(..)`.
+    /// Reads `ddpm(..)`, `ddim(..)` or `dpm_solver(..)`.
     pub fn new(call: &Call) -> Result<Self, JobError> {
         let bad = |e: Vec<align_schema::ArgError>| {
             let text: Vec<String> = e.iter().map(ToString::to_string).collect();
@@ -189,6 +224,7 @@ impl Sampler {
                     chain,
                     act: None,
                     eta: 1.0,
+                    order: None,
                     clip,
                     temperature,
                 })
@@ -202,16 +238,29 @@ impl Sampler {
                     clip,
                     temperature,
                 } = Ddim::read(call).map_err(bad)?;
-                if act > train || act == 0 {
-                    return Err(JobError::Failed(format!(
-                        "`ddim` acts in {act} steps, wanted 1 to the {train} of training"
-                    )));
-                }
-                let chain = Chain::new(&schedule, train)?;
                 Ok(Self {
-                    chain,
-                    act: Some(act),
+                    chain: Chain::new(&schedule, train)?,
+                    act: Some(fewer("ddim", act, train)?),
                     eta,
+                    order: None,
+                    clip,
+                    temperature,
+                })
+            }
+            "dpm_solver" => {
+                let DpmSolver {
+                    train,
+                    act,
+                    order,
+                    schedule,
+                    clip,
+                    temperature,
+                } = DpmSolver::read(call).map_err(bad)?;
+                Ok(Self {
+                    chain: Chain::new(&schedule, train)?,
+                    act: Some(fewer("dpm_solver", act, train)?),
+                    eta: 0.0,
+                    order: Some(order),
                     clip,
                     temperature,
                 })
@@ -237,6 +286,13 @@ impl Sampler {
         let mut marks: Vec<usize> = (0..=act).map(|i| (i * total).div_ceil(act)).collect();
         marks.retain(|t| *t < start);
         marks.push(start);
+        if let (Some(order), None) = (self.order, eta) {
+            let before = |i: usize| marks.get(i + 2).copied().filter(|_| order > 1);
+            let steps = marks.windows(2).enumerate().rev();
+            return steps
+                .map(|(i, w)| self.chain.solver(w[1], w[0], before(i)))
+                .collect();
+        }
         let eta = eta.unwrap_or(self.eta);
         marks
             .windows(2)
@@ -244,6 +300,16 @@ impl Sampler {
             .map(|w| self.chain.implicit(w[1], w[0], eta))
             .collect()
     }
+}
+
+/// Steps of acting, at most those of training.
+fn fewer(name: &str, act: usize, train: usize) -> Result<usize, JobError> {
+    if act > train || act == 0 {
+        return Err(JobError::Failed(format!(
+            "`{name}` acts in {act} steps, wanted 1 to the {train} of training"
+        )));
+    }
+    Ok(act)
 }
 
 #[cfg(test)]
@@ -292,6 +358,7 @@ mod tests {
             chain,
             act: Some(6),
             eta: 0.0,
+            order: None,
             clip: true,
             temperature: 1.0,
         };

@@ -88,7 +88,7 @@ impl Planner for Collecting {
             self.plans_of[*episode] += 1;
         }
         self.kernels = moves.iter().map(|m| m.kernel).collect();
-        Ok(self.drawing.plans(samples))
+        self.drawing.plans(samples)
     }
 
     fn execution(&self) -> Execution {

@@ -8,30 +8,33 @@ use align_schema::{ArgError, Call, Value};
 use burn::prelude::*;
 use burn::tensor::TensorData;
 
+use crate::exec::backbone::{Backbone, Given, Net};
 use crate::exec::chain::{Kernel, Predict, Sampler};
 use crate::exec::data::Scheme;
 use crate::exec::env::Stream;
 use crate::exec::facts::Facts;
+use crate::exec::guide::Guide;
 use crate::exec::layers::Params;
 use crate::exec::weights::Arch;
-use crate::nets::mlp::{Mlp, exec::PolicyNet};
-use crate::nets::temporal_unet::{TemporalUnet, exec::Unet};
+use crate::guidance::ClassifierFree;
+use crate::nets::inverse_dynamics::exec::Inverse;
+use crate::nets::{self, Form};
+use align_schema::{Group, Role};
 use rand::RngExt as _;
 use rand_distr::StandardNormal;
 
 /// Rows of one forward pass without gradients: more do not make it faster, and memory grows with it.
 pub const CHUNK: usize = 64;
 
-#[derive(Clone, Debug)]
-enum Shape {
-    Planner(Box<Unet>),
-    Policy(PolicyNet),
-}
-
 /// A diffusion model without its weights.
 #[derive(Clone, Debug)]
 pub struct Denoiser {
-    shape: Shape,
+    net: Arc<dyn Backbone>,
+    planner: bool,
+    /// What tells the actions of a plan of states; none where plans hold both.
+    pub inverse: Option<Inverse>,
+    /// How it is led to good samples.
+    pub guidance: Option<ClassifierFree>,
     /// Its table of weights.
     pub arch: Arc<Arch>,
     /// Points of a sample.
@@ -57,6 +60,8 @@ pub struct Condition {
     pub observations: Vec<f32>,
     /// Last observations, `[n, obs]`.
     pub ends: Option<Vec<f32>>,
+    /// Returns asked for, one a row, NaN where none is: what training says.  Without it a model with guidance is asked for its target.
+    pub targets: Option<Vec<f32>>,
 }
 
 /// One recorded step back of many rows.
@@ -81,6 +86,8 @@ pub struct Path<'a> {
     pub temperature: f64,
     /// Least standard deviation of a step.
     pub floor: f64,
+    /// What moves samples uphill before each step.
+    pub guide: Option<&'a Guide>,
 }
 
 /// Words of all bad arguments of a call.
@@ -117,39 +124,61 @@ impl Denoiser {
             facts.meta.normaliser.obs,
             facts.meta.horizon,
         );
-        let mut arch = Arch::default();
-        let (shape, ends) = match net.name.as_str() {
-            "temporal_unet" => {
-                let net = TemporalUnet::read(net).map_err(bad_call(net))?;
-                let unet = Unet::new(&mut arch, &net, act + obs, horizon)
-                    .map_err(|e| JobError::Failed(format!("`temporal_unet`: {e}")))?;
-                (Shape::Planner(Box::new(unet)), facts.meta.goal.is_some())
+        let planner = role(&net.name) == Role::Planner;
+        let actions = facts
+            .model
+            .get("actions")
+            .map(|_| call_of(&facts.model, "actions"));
+        let actions = actions.transpose()?;
+        let guidance = match facts.model.get("guidance") {
+            Some(Value::Call(call)) if call.name == ClassifierFree::BUILTIN.name => {
+                Some(ClassifierFree::read(call).map_err(bad_call(call))?)
             }
-            "mlp" => {
-                let net = Mlp::read(net).map_err(bad_call(net))?;
-                (
-                    Shape::Policy(PolicyNet::new(&mut arch, &net, horizon * act, obs)),
-                    false,
-                )
-            }
-            other => {
-                return Err(JobError::Failed(format!(
-                    "`{other}` is no diffusion model, wanted `temporal_unet` or `mlp`"
-                )));
-            }
+            _ => None,
         };
-        // Limits put the data into -1 .. 1; five deviations hold nearly all of what a Gaussian scaling gives.
+        let form = Form {
+            obs,
+            act,
+            horizon,
+            states: planner && actions.is_some(),
+            target: guidance.is_some(),
+        };
+        let mut arch = Arch::default();
+        let Net::Backbone(backbone) =
+            nets::build(net, &mut arch, &form).map_err(JobError::Failed)?
+        else {
+            return Err(JobError::Failed(format!(
+                "`{}` is no diffusion model, wanted a planner or a policy",
+                net.name
+            )));
+        };
+        let inverse = match actions.filter(|_| planner) {
+            Some(call) => match nets::build(call, &mut arch, &form).map_err(JobError::Failed)? {
+                Net::Inverse(inverse) => Some(inverse),
+                _ => {
+                    return Err(JobError::Failed(format!(
+                        "`{}` tells no actions, wanted `inverse_dynamics`",
+                        call.name
+                    )));
+                }
+            },
+            None => None,
+        };
+        // Limits and shares put the data into -1 .. 1; five deviations hold nearly all of what a Gaussian scaling gives.
         let bound = sampler.clip.then_some(match facts.meta.normaliser.scheme {
-            Scheme::Limits => 1.0,
+            Scheme::Limits | Scheme::Cdf => 1.0,
             Scheme::Gaussian => 5.0,
         });
         Ok(Self {
-            shape,
+            net: backbone,
+            planner,
+            inverse,
+            guidance,
             arch: Arc::new(arch),
             horizon,
             act,
             obs,
-            ends,
+            ends: planner && facts.meta.goal.is_some(),
             sampler,
             predict,
             bound,
@@ -158,13 +187,18 @@ impl Denoiser {
 
     /// Whether samples hold states.
     pub fn plans(&self) -> bool {
-        matches!(self.shape, Shape::Planner(_))
+        self.planner
+    }
+
+    /// Numbers of an action in a point of a sample: 0 where plans hold states alone.
+    pub fn lead(&self) -> usize {
+        if self.inverse.is_some() { 0 } else { self.act }
     }
 
     /// Numbers of a point of a sample.
     pub fn width(&self) -> usize {
         if self.plans() {
-            self.act + self.obs
+            self.lead() + self.obs
         } else {
             self.act
         }
@@ -181,6 +215,7 @@ impl Denoiser {
         let mut condition = Condition {
             observations: Vec::new(),
             ends: self.ends.then(Vec::new),
+            targets: None,
         };
         let mut samples = Vec::with_capacity(windows.len());
         for window in windows.chunks_exact(self.horizon * point) {
@@ -190,7 +225,9 @@ impl Denoiser {
             if let Some(ends) = &mut condition.ends {
                 ends.extend_from_slice(&window[window.len() - self.obs..]);
             }
-            if self.plans() {
+            if self.inverse.is_some() {
+                samples.extend(window.chunks_exact(point).flat_map(|p| &p[self.act..]));
+            } else if self.plans() {
                 samples.extend_from_slice(window);
             } else {
                 samples.extend(window.chunks_exact(point).flat_map(|p| &p[..self.act]));
@@ -204,7 +241,7 @@ impl Denoiser {
         let mut mask = vec![1.0; self.size()];
         if self.plans() {
             let width = self.width();
-            mask[self.act..width].fill(0.0);
+            mask[self.lead()..width].fill(0.0);
             if ends {
                 let size = mask.len();
                 mask[size - self.obs..].fill(0.0);
@@ -219,7 +256,7 @@ impl Denoiser {
         if !self.plans() {
             return;
         }
-        let (act, width, size) = (self.act, self.width(), self.size());
+        let (act, width, size) = (self.lead(), self.width(), self.size());
         for (i, sample) in samples.chunks_exact_mut(size).enumerate() {
             let row = i * self.obs..(i + 1) * self.obs;
             sample[act..width].copy_from_slice(&condition.observations[row.clone()]);
@@ -229,7 +266,8 @@ impl Denoiser {
         }
     }
 
-    /// The network's output for noisy samples `[n, horizon, width]`.
+    /// The network's output for noisy samples `[n, horizon, width]`; of a model with guidance and no returns in the condition, what the
+    /// guidance makes of its two outputs.
     pub fn output(
         &self,
         p: Params<'_>,
@@ -237,15 +275,37 @@ impl Denoiser {
         condition: &Condition,
         times: &[usize],
     ) -> Tensor<3> {
-        let [n, horizon, width] = x.dims();
-        match &self.shape {
-            Shape::Planner(unet) => unet.forward(p, x, times),
-            Shape::Policy(net) => {
-                let given = TensorData::new(condition.observations.clone(), [n, self.obs]);
-                let given = Tensor::from_data(given, &x.device());
-                let flat = x.reshape([n, horizon * width]);
-                net.forward(p, flat, given, times)
-                    .reshape([n, horizon, width])
+        let [n, _, _] = x.dims();
+        let device = x.device();
+        let observation = TensorData::new(condition.observations.clone(), [n, self.obs]);
+        let observation = Tensor::from_data(observation, &device);
+        let asked = |targets: &[f32], x: Tensor<3>| {
+            let column = |of: &dyn Fn(f32) -> f32| {
+                let data: Vec<f32> = targets.iter().map(|t| of(*t)).collect();
+                Tensor::from_data(TensorData::new(data, [n, 1]), &device)
+            };
+            let given = Given {
+                observation: observation.clone(),
+                target: Some([
+                    column(&|t| if t.is_nan() { 0.0 } else { t }),
+                    column(&|t| f32::from(u8::from(!t.is_nan()))),
+                ]),
+            };
+            self.net.forward(p, x, &given, times)
+        };
+        match (&self.guidance, &condition.targets) {
+            (Some(_), Some(targets)) => asked(targets, x),
+            (Some(guidance), None) => {
+                let plain = asked(&vec![f32::NAN; n], x.clone());
+                let led = asked(&vec![guidance.target as f32; n], x);
+                plain.clone() + (led - plain).mul_scalar(guidance.weight)
+            }
+            (None, _) => {
+                let given = Given {
+                    observation: observation.clone(),
+                    target: None,
+                };
+                self.net.forward(p, x, &given, times)
             }
         }
     }
@@ -304,15 +364,28 @@ impl Denoiser {
         out
     }
 
-    /// Means of steps back for one output, as numbers.
-    fn means(&self, kernel: &Kernel, x: &[f32], output: &[f32]) -> Vec<f32> {
-        let (a, b) = self.sampler.chain.clean(kernel.from, self.predict);
+    /// The clean samples that outputs at a step stand for, as numbers.
+    pub fn cleaned(&self, t: usize, x: &[f32], output: &[f32]) -> Vec<f64> {
+        let (a, b) = self.sampler.chain.clean(t, self.predict);
         let bound = self.bound.unwrap_or(f64::INFINITY);
-        let step = |(x, o): (&f32, &f32)| {
-            let clean = (a * f64::from(*x) + b * f64::from(*o)).clamp(-bound, bound);
-            (kernel.of_sample * clean + kernel.of_noisy * f64::from(*x)) as f32
-        };
-        x.iter().zip(output).map(step).collect()
+        let clean =
+            |(x, o): (&f32, &f32)| (a * f64::from(*x) + b * f64::from(*o)).clamp(-bound, bound);
+        x.iter().zip(output).map(clean).collect()
+    }
+
+    /// The clean samples that the model predicts of noisy ones, given numbers in place.
+    pub fn guess(
+        &self,
+        p: Params<'_>,
+        condition: &Condition,
+        x: &[f32],
+        t: usize,
+    ) -> Result<Vec<f32>, JobError> {
+        let output = self.outputs(p, condition, x, t)?;
+        let clean = self.cleaned(t, x, &output);
+        let mut clean: Vec<f32> = clean.into_iter().map(|c| c as f32).collect();
+        self.impose(condition, &mut clean);
+        Ok(clean)
     }
 
     /// Walks samples `[n, size]` back along a path; one random stream a row, so that a sample does not depend on its neighbours.
@@ -329,9 +402,20 @@ impl Denoiser {
     ) -> Result<Vec<f32>, JobError> {
         self.impose(condition, &mut x);
         let (mask, _) = self.free(condition.ends.is_some());
+        let mut previous: Option<Vec<f64>> = None;
         for kernel in path.kernels {
+            if let Some(guide) = path.guide {
+                guide.lead(self, p, condition, &mut x, kernel.from)?;
+            }
             let output = self.outputs(p, condition, &x, kernel.from)?;
-            let mean = self.means(kernel, &x, &output);
+            let clean = self.cleaned(kernel.from, &x, &output);
+            let last = previous.as_ref().unwrap_or(&clean);
+            let step = |((x, clean), last): ((&f32, &f64), &f64)| {
+                let seen = kernel.of_sample * clean + kernel.of_previous * last;
+                (seen + kernel.of_noisy * f64::from(*x)) as f32
+            };
+            let mean: Vec<f32> = x.iter().zip(&clean).zip(last).map(step).collect();
+            previous = Some(clean);
             let sigma = (kernel.sigma * path.temperature).max(path.floor);
             let mut after = mean.clone();
             if sigma > 0.0 {
@@ -405,6 +489,7 @@ impl Condition {
         Self {
             observations: self.observations[range.clone()].to_vec(),
             ends: self.ends.as_ref().map(|e| e[range].to_vec()),
+            targets: self.targets.as_ref().map(|t| t[rows].to_vec()),
         }
     }
 
@@ -420,6 +505,10 @@ impl Condition {
         Self {
             observations: take(&self.observations),
             ends: self.ends.as_deref().map(take),
+            targets: self
+                .targets
+                .as_ref()
+                .map(|t| rows.iter().map(|r| t[*r]).collect()),
         }
     }
 }
@@ -430,4 +519,9 @@ pub fn numbers<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, JobError> 
         .into_data()
         .try_into_vec::<f32>()
         .map_err(|e| JobError::Failed(format!("a tensor is not of f32: {e:?}")))
+}
+
+/// What a network of this name is for.
+pub fn role(net: &str) -> Role {
+    crate::builtin(Group::Net, net).map_or(Role::None, |b| b.role)
 }

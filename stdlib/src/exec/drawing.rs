@@ -7,6 +7,7 @@ use crate::exec::data::Meta;
 use crate::exec::denoiser::{Condition, Denoiser, Move, Path};
 use crate::exec::env::Stream;
 use crate::exec::facts::{EMA, Facts, State, read};
+use crate::exec::guide::Guide;
 use crate::exec::model::{Execution, Planner, Plans, Request};
 use crate::exec::weights::Weights;
 
@@ -17,6 +18,8 @@ pub struct Drawing {
     /// Its facts.
     pub facts: Facts,
     params: Vec<Tensor<2>>,
+    /// A critic that leads its samples.
+    pub guide: Option<Guide>,
 }
 
 impl Drawing {
@@ -26,6 +29,7 @@ impl Drawing {
             denoiser: denoiser.clone(),
             facts: facts.clone(),
             params: weights.tensors(device),
+            guide: None,
         }
     }
 
@@ -50,6 +54,7 @@ impl Drawing {
         Condition {
             observations: first,
             ends,
+            targets: None,
         }
     }
 
@@ -62,6 +67,7 @@ impl Drawing {
             kernels: &kernels,
             temperature: sampler.temperature,
             floor: 0.0,
+            guide: self.guide.as_ref(),
         };
         self.denoiser
             .walk(&self.params, condition, x, path, rngs, None)
@@ -87,6 +93,7 @@ impl Drawing {
             kernels: &kernels,
             temperature: sampler.temperature,
             floor: 0.0,
+            guide: self.guide.as_ref(),
         };
         self.denoiser
             .walk(&self.params, condition, x, path, rngs, None)
@@ -107,6 +114,7 @@ impl Drawing {
             kernels: &kernels,
             temperature: 1.0,
             floor,
+            guide: None,
         };
         let out = self
             .denoiser
@@ -115,7 +123,8 @@ impl Drawing {
     }
 
     /// Normalised samples as plans in the environment's units.
-    pub fn plans(&self, mut samples: Vec<f32>) -> Plans {
+    pub fn plans(&self, samples: Vec<f32>) -> Result<Plans, JobError> {
+        let mut samples = self.denoiser.completed(&self.params, samples)?;
         let (d, normaliser) = (&self.denoiser, &self.facts.meta.normaliser);
         if d.plans() {
             normaliser.invert(&mut samples);
@@ -123,12 +132,12 @@ impl Drawing {
             normaliser.invert_act(&mut samples);
         }
         let obs = if d.plans() { d.obs } else { 0 };
-        Plans {
+        Ok(Plans {
             horizon: d.horizon,
             act: d.act,
             obs,
             values: samples,
-        }
+        })
     }
 }
 
@@ -136,7 +145,7 @@ impl Planner for Drawing {
     fn plan(&mut self, request: Request<'_>) -> Result<Plans, JobError> {
         let condition = self.condition(request.observations, request.goals);
         let samples = self.sample(&condition, request.rngs)?;
-        Ok(self.plans(samples))
+        self.plans(samples)
     }
 
     fn execution(&self) -> Execution {

@@ -43,9 +43,14 @@ impl Linear {
     /// From `rows` to `cols` numbers, started as in PyTorch.
     pub fn new(arch: &mut Arch, name: &str, rows: usize, cols: usize) -> Self {
         let bound = Init::Uniform((rows as f64).sqrt().recip());
+        Self::started(arch, name, (rows, cols), bound)
+    }
+
+    /// A layer of (rows, columns) whose numbers all start in this way.
+    pub fn started(arch: &mut Arch, name: &str, (rows, cols): (usize, usize), init: Init) -> Self {
         Self {
-            w: arch.add(format!("{name}.weight"), rows, cols, Layout::Linear, bound),
-            b: arch.add(format!("{name}.bias"), 1, cols, Layout::Vector, bound),
+            w: arch.add(format!("{name}.weight"), rows, cols, Layout::Linear, init),
+            b: arch.add(format!("{name}.bias"), 1, cols, Layout::Vector, init),
         }
     }
 
@@ -53,9 +58,17 @@ impl Linear {
     pub fn forward(&self, p: Params<'_>, x: Tensor<2>) -> Tensor<2> {
         x.matmul(p[self.w].clone()) + p[self.b].clone()
     }
+
+    /// `[n, length, rows]` to `[n, length, cols]`.
+    pub fn along(&self, p: Params<'_>, x: Tensor<3>) -> Tensor<3> {
+        let [n, length, rows] = x.dims();
+        let [_, cols] = p[self.b].dims();
+        self.forward(p, x.reshape([n * length, rows]))
+            .reshape([n, length, cols])
+    }
 }
 
-/// A convolution that keeps the length (odd kernel, stride 1), or halves it (kernel 3, stride 2, even length).
+/// A convolution that keeps the length (odd kernel, stride 1), or halves it (kernel 3, stride 2; an odd length is rounded up).
 #[derive(Clone, Copy, Debug)]
 pub struct Conv {
     w: usize,
@@ -97,10 +110,20 @@ impl Conv {
         let device = x.device();
         let (columns, out) = if self.halves {
             // Output i sees inputs 2i - 1, 2i, 2i + 1: the odd half shifted by one, beside the pairs.
-            let out = length / 2;
-            let pairs = x.reshape([n, out, 2 * c]);
-            let odd = pairs.clone().narrow(2, c, c).narrow(1, 0, out - 1);
-            let before = Tensor::cat(vec![Tensor::zeros([n, 1, c], &device), odd], 1);
+            let out = length.div_ceil(2);
+            let edge = Tensor::zeros([n, 1, c], &device);
+            let even = if length % 2 == 1 {
+                Tensor::cat(vec![x, edge.clone()], 1)
+            } else {
+                x
+            };
+            let pairs = even.reshape([n, out, 2 * c]);
+            let before = if out > 1 {
+                let odd = pairs.clone().narrow(2, c, c).narrow(1, 0, out - 1);
+                Tensor::cat(vec![edge, odd], 1)
+            } else {
+                edge
+            };
             (Tensor::cat(vec![before, pairs], 2), out)
         } else if self.kernel == 1 {
             (x, length)
@@ -200,4 +223,218 @@ impl GroupNorm {
         let row = |i: usize| p[i].clone().reshape([1, 1, c]);
         unit.reshape([n, length, c]) * row(self.scale) + row(self.shift)
     }
+}
+
+/// Normalisation over the channels of each point, `[n, length, channels]`.
+#[derive(Clone, Copy, Debug)]
+pub struct LayerNorm {
+    /// Scale and shift of each channel, where it has them.
+    affine: Option<(usize, usize)>,
+    eps: f64,
+}
+
+impl LayerNorm {
+    /// As `nn.LayerNorm`, with a scale and a shift.
+    pub fn new(arch: &mut Arch, name: &str, channels: usize) -> Self {
+        Self::named(
+            arch,
+            [format!("{name}.weight"), format!("{name}.bias")],
+            channels,
+            Layout::Vector,
+        )
+    }
+
+    /// Over the channels of a sequence whose scale `g` and shift `b` are kept as `[1, channels, 1]`.
+    pub fn channels(arch: &mut Arch, name: &str, channels: usize) -> Self {
+        Self::named(
+            arch,
+            [format!("{name}.g"), format!("{name}.b")],
+            channels,
+            Layout::Channel,
+        )
+    }
+
+    /// Without a scale and a shift.
+    pub fn plain(eps: f64) -> Self {
+        Self { affine: None, eps }
+    }
+
+    fn named(
+        arch: &mut Arch,
+        [scale, shift]: [String; 2],
+        channels: usize,
+        layout: Layout,
+    ) -> Self {
+        let scale = arch.add(scale, 1, channels, layout, Init::Ones);
+        let shift = arch.add(shift, 1, channels, layout, Init::Zeros);
+        Self {
+            affine: Some((scale, shift)),
+            eps: GroupNorm::EPS,
+        }
+    }
+
+    /// Keeps the shape.
+    pub fn forward(&self, p: Params<'_>, x: Tensor<3>) -> Tensor<3> {
+        let centred = x.clone() - x.mean_dim(2);
+        let variance = centred.clone().square().mean_dim(2);
+        let unit = centred * variance.add_scalar(self.eps).sqrt().recip();
+        match self.affine {
+            Some((scale, shift)) => {
+                unit * p[scale].clone().unsqueeze_dim::<3>(0)
+                    + p[shift].clone().unsqueeze_dim::<3>(0)
+            }
+            None => unit,
+        }
+    }
+}
+
+/// Attention whose cost grows with the length and not its square, beside a straight path: every point reads one summary of all.
+///
+/// `softmax` of the keys along the length, `context = k v^T`, `out = context q`; source: Shen et al., Efficient Attention, arXiv 1812.01243, as
+/// used in jannerm/diffuser (4 heads of 32).
+#[derive(Clone, Copy, Debug)]
+pub struct LinearAttention {
+    norm: LayerNorm,
+    qkv: usize,
+    out: Conv,
+}
+
+impl LinearAttention {
+    /// Heads.
+    pub const HEADS: usize = 4;
+    /// Numbers of a head.
+    pub const HEAD: usize = 32;
+
+    /// Over `channels`.
+    pub fn new(arch: &mut Arch, name: &str, channels: usize) -> Self {
+        let hidden = Self::HEADS * Self::HEAD;
+        let norm = LayerNorm::channels(arch, &format!("{name}.fn.norm"), channels);
+        let qkv = arch.add(
+            format!("{name}.fn.fn.to_qkv.weight"),
+            channels,
+            3 * hidden,
+            Layout::Conv(1),
+            Init::Uniform((channels as f64).sqrt().recip()),
+        );
+        let out = Conv::new(arch, &format!("{name}.fn.fn.to_out"), hidden, channels, 1);
+        Self { norm, qkv, out }
+    }
+
+    /// Keeps the shape.
+    pub fn forward(&self, p: Params<'_>, x: Tensor<3>) -> Tensor<3> {
+        use burn::tensor::activation::softmax;
+        let [n, length, c] = x.dims();
+        let hidden = Self::HEADS * Self::HEAD;
+        let flat = self.norm.forward(p, x.clone()).reshape([n * length, c]);
+        let qkv = flat
+            .matmul(p[self.qkv].clone())
+            .reshape([n, length, 3 * hidden]);
+        let heads = |k: usize| {
+            qkv.clone()
+                .narrow(2, k * hidden, hidden)
+                .reshape([n, length, Self::HEADS, Self::HEAD])
+                .swap_dims(1, 2)
+        };
+        let q = heads(0).mul_scalar((Self::HEAD as f64).sqrt().recip());
+        let k = softmax(heads(1), 2);
+        let context = k.swap_dims(2, 3).matmul(heads(2));
+        let read = q
+            .matmul(context)
+            .swap_dims(1, 2)
+            .reshape([n, length, hidden]);
+        x + self.out.forward(p, read)
+    }
+}
+
+/// Attention of every point to every point, as `nn.MultiheadAttention`.
+#[derive(Clone, Copy, Debug)]
+pub struct SelfAttention {
+    into: usize,
+    bias: usize,
+    out: Linear,
+    heads: usize,
+}
+
+impl SelfAttention {
+    /// Over `width` numbers in so many heads, which must divide it.
+    pub fn new(arch: &mut Arch, name: &str, width: usize, heads: usize) -> Self {
+        // PyTorch starts the three projections together: Xavier's bound over `width` inputs and `3 width` outputs.
+        let bound = Init::Uniform((6.0 / (4 * width) as f64).sqrt());
+        Self {
+            into: arch.add(
+                format!("{name}.in_proj_weight"),
+                width,
+                3 * width,
+                Layout::Linear,
+                bound,
+            ),
+            bias: arch.add(
+                format!("{name}.in_proj_bias"),
+                1,
+                3 * width,
+                Layout::Vector,
+                Init::Zeros,
+            ),
+            out: Linear::new(arch, &format!("{name}.out_proj"), width, width),
+            heads,
+        }
+    }
+
+    /// Keeps the shape `[n, length, width]`.
+    pub fn forward(&self, p: Params<'_>, x: Tensor<3>) -> Tensor<3> {
+        use burn::tensor::activation::softmax;
+        let [n, length, width] = x.dims();
+        let size = width / self.heads;
+        let all =
+            x.reshape([n * length, width]).matmul(p[self.into].clone()) + p[self.bias].clone();
+        let all = all.reshape([n, length, 3 * width]);
+        let part = |k: usize| {
+            all.clone()
+                .narrow(2, k * width, width)
+                .reshape([n, length, self.heads, size])
+                .swap_dims(1, 2)
+        };
+        let scores = part(0)
+            .matmul(part(1).swap_dims(2, 3))
+            .mul_scalar((size as f64).sqrt().recip());
+        let read = softmax(scores, 3).matmul(part(2)).swap_dims(1, 2);
+        self.out.along(p, read.reshape([n, length, width]))
+    }
+}
+
+/// `0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))`, PyTorch's `GELU(approximate="tanh")`.
+pub fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    let cube = x.clone().powi_scalar(3).mul_scalar(0.044_715);
+    let inner = (x.clone() + cube).mul_scalar((2.0 / std::f64::consts::PI).sqrt());
+    x.mul_scalar(0.5) * inner.tanh().add_scalar(1.0)
+}
+
+/// Linear layers to `outputs` numbers, named as an `nn.Sequential` of linear layers with an activation between.
+pub fn tower(
+    arch: &mut Arch,
+    name: &str,
+    inputs: usize,
+    hidden: &[usize],
+    outputs: usize,
+) -> Vec<Linear> {
+    let mut inputs = inputs;
+    let widths = hidden.iter().chain(std::iter::once(&outputs));
+    widths
+        .enumerate()
+        .map(|(i, width)| {
+            let layer = Linear::new(arch, &format!("{name}.{}", 2 * i), inputs, *width);
+            inputs = *width;
+            layer
+        })
+        .collect()
+}
+
+/// A tower with ReLU between its layers.
+pub fn relu_tower(layers: &[Linear], p: Params<'_>, x: Tensor<2>) -> Tensor<2> {
+    let Some((last, hidden)) = layers.split_last() else {
+        return x;
+    };
+    let relu = burn::tensor::activation::relu::<2>;
+    let x = hidden.iter().fold(x, |x, layer| relu(layer.forward(p, x)));
+    last.forward(p, x)
 }

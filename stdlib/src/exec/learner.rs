@@ -8,6 +8,7 @@ use align_runtime_api::{Files, Input, Job, JobError, Purpose, stream};
 use align_schema::{Call, Value};
 use burn::prelude::*;
 
+use crate::exec::adapter::{ADAPTER, Adapter};
 use crate::exec::denoiser::numbers;
 use crate::exec::facts::{EMA, Facts, MODEL, OPTIM, STATE, State, read};
 use crate::exec::optim::{Optimiser, clip};
@@ -39,8 +40,29 @@ pub struct Learner {
     optim: Optimiser,
     clip: f64,
     rate: Rate,
+    /// What is trained in place of the weights.
+    adapter: Option<Adapter>,
+    /// Gradients of one optimiser step.
+    accumulate: usize,
+    /// Sum of the gradients that wait for it, and how many there are.
+    waiting: (Vec<f32>, usize),
     /// How far the stage is.
     pub progress: Progress,
+}
+
+/// Tensors to compute a loss from, and those whose gradients are taken.
+pub struct Tracked {
+    /// The weights, in the order of their table.
+    params: Vec<Tensor<2>>,
+    /// What is trained, where that is not the weights themselves.
+    leaves: Option<Vec<Tensor<2>>>,
+}
+
+impl std::ops::Deref for Tracked {
+    type Target = [Tensor<2>];
+    fn deref(&self) -> &[Tensor<2>] {
+        &self.params
+    }
 }
 
 /// The device of a job.
@@ -97,6 +119,19 @@ impl Learner {
             }
             None => Weights::fresh(arch, &mut stream(&job.key, Purpose::Init, 0)),
         };
+        let adapter = match job.node.value("adapter") {
+            Some(Value::Call(call)) if from.is_some() => {
+                let mut rng = stream(&job.key, Purpose::Init, 0);
+                Some(Adapter::fresh(call, &weights, &mut rng)?)
+            }
+            Some(_) => {
+                return Err(JobError::Failed(
+                    "`adapter` wants a checkpoint to start from".into(),
+                ));
+            }
+            None => None,
+        };
+        let total = adapter.as_ref().map_or(total, |a| a.thin.arch.total());
         let optim = Optimiser::new(&call(job, "optim")?, total)?;
         let rate = Rate::new(&optim.schedule, &job.node, epoch)?;
         let ema = job
@@ -113,6 +148,9 @@ impl Learner {
             optim,
             clip: number(job, "clip_norm", 1.0),
             rate,
+            adapter,
+            accumulate: (number(job, "accumulate", 1.0) as usize).max(1),
+            waiting: (Vec::new(), 0),
             progress: Progress::default(),
         })
     }
@@ -123,15 +161,35 @@ impl Learner {
     }
 
     /// Tensors that record gradients, and the device for what goes with them.
-    pub fn tracked(&self) -> (Vec<Tensor<2>>, Device) {
-        (
-            self.weights.tracked(&self.device),
-            self.device.clone().autodiff(),
-        )
+    pub fn tracked(&self) -> (Tracked, Device) {
+        let tracked = match &self.adapter {
+            Some(adapter) => {
+                let (params, leaves) = adapter.tracked(&self.device);
+                Tracked {
+                    params,
+                    leaves: Some(leaves),
+                }
+            }
+            None => Tracked {
+                params: self.weights.tracked(&self.device),
+                leaves: None,
+            },
+        };
+        (tracked, self.device.clone().autodiff())
+    }
+
+    /// How many numbers are trained.
+    pub fn total(&self) -> usize {
+        self.trained().arch.total()
+    }
+
+    /// The weights that are trained: the model's, or the adapters.
+    fn trained(&self) -> &Weights {
+        self.adapter.as_ref().map_or(&self.weights, |a| &a.thin)
     }
 
     /// Goes down the gradient of a loss that was computed from [`Self::tracked`].
-    pub fn descend(&mut self, loss: Tensor<1>, tracked: &[Tensor<2>]) -> Result<Update, JobError> {
+    pub fn descend(&mut self, loss: Tensor<1>, tracked: &Tracked) -> Result<Update, JobError> {
         let (value, gradient) = self.gradient(loss, tracked)?;
         let update = self.apply(gradient)?;
         Ok(Update {
@@ -144,10 +202,11 @@ impl Learner {
     pub fn gradient(
         &self,
         loss: Tensor<1>,
-        tracked: &[Tensor<2>],
+        tracked: &Tracked,
     ) -> Result<(f64, Vec<f32>), JobError> {
         let shown = loss.clone().inner();
-        let gradient = gradients(&self.weights.arch, tracked, loss.backward())?;
+        let leaves = tracked.leaves.as_ref().unwrap_or(&tracked.params);
+        let gradient = gradients(&self.trained().arch, leaves, loss.backward())?;
         let value = numbers(shown)?.first().copied().map_or(f64::NAN, f64::from);
         if !value.is_finite() {
             return Err(JobError::NonFinite {
@@ -158,8 +217,52 @@ impl Learner {
         Ok((value, gradient))
     }
 
+    /// Gradients of one optimiser step.
+    pub fn accumulate(&self) -> usize {
+        self.accumulate
+    }
+
+    /// Whether gradients wait for others, so that the last one moved nothing.
+    pub fn waits(&self) -> bool {
+        self.waiting.1 > 0
+    }
+
+    /// Moves the weights along the gradients that wait, if there are any.
+    pub fn settle(&mut self) -> Result<(), JobError> {
+        let (sum, count) = std::mem::take(&mut self.waiting);
+        if count > 0 {
+            let share = (count as f32).recip();
+            self.moved(sum.into_iter().map(|g| g * share).collect())?;
+        }
+        Ok(())
+    }
+
+    /// Moves the weights along a gradient, or along the mean of as many as are accumulated, once they are there.
+    pub fn apply(&mut self, gradient: Vec<f32>) -> Result<Update, JobError> {
+        if self.accumulate == 1 {
+            return self.moved(gradient);
+        }
+        let norm = clip(&mut gradient.clone(), 0.0);
+        let (sum, count) = &mut self.waiting;
+        if sum.is_empty() {
+            *sum = gradient;
+        } else {
+            sum.iter_mut().zip(&gradient).for_each(|(s, g)| *s += g);
+        }
+        *count += 1;
+        if *count == self.accumulate {
+            self.settle()?;
+        }
+        let lr = self.optim.lr * self.rate.at(self.progress);
+        Ok(Update {
+            loss: f64::NAN,
+            norm,
+            lr,
+        })
+    }
+
     /// Clips a gradient and moves the weights; one that is not finite is an error and moves nothing.
-    pub fn apply(&mut self, mut gradient: Vec<f32>) -> Result<Update, JobError> {
+    fn moved(&mut self, mut gradient: Vec<f32>) -> Result<Update, JobError> {
         let norm = clip(&mut gradient, self.clip);
         if !norm.is_finite() {
             return Err(JobError::NonFinite {
@@ -168,7 +271,13 @@ impl Learner {
             });
         }
         let lr = self.optim.lr * self.rate.at(self.progress);
-        self.optim.step(&mut self.weights.values, &gradient, lr);
+        match &mut self.adapter {
+            Some(adapter) => {
+                self.optim.step(&mut adapter.thin.values, &gradient, lr);
+                adapter.merge(&mut self.weights);
+            }
+            None => self.optim.step(&mut self.weights.values, &gradient, lr),
+        }
         let made = self.optim.steps as f64;
         let decay = if self.ramp {
             self.decay.min(made / (9.0 + made))
@@ -189,14 +298,20 @@ impl Learner {
         if !self.optim.second.is_empty() {
             moments.push(("second.", &self.optim.second));
         }
-        moments.extend_from_slice(more);
         let state = State::new(facts, self.optim.steps, self.progress);
-        Ok(Files::from([
+        let mut files = Files::from([
             (MODEL.to_owned(), self.weights.to_bytes()?),
             (EMA.to_owned(), self.ema.to_bytes()?),
-            (OPTIM.to_owned(), write_flat(&self.weights.arch, &moments)?),
             (STATE.to_owned(), state.to_bytes()?),
-        ]))
+        ]);
+        if let Some(adapter) = &self.adapter {
+            files.insert(ADAPTER.to_owned(), adapter.to_bytes(&moments)?);
+            moments.clear();
+        }
+        moments.extend_from_slice(more);
+        let optim = write_flat(&self.weights.arch, &moments)?;
+        files.insert(OPTIM.to_owned(), optim);
+        Ok(files)
     }
 
     /// Goes back to a checkpoint of this stage; the result is its state and the further arrays that were asked for.
@@ -208,12 +323,17 @@ impl Learner {
         let state = State::load(files)?;
         let arch = self.weights.arch.clone();
         let moments = read(files, OPTIM)?;
-        let first = read_flat(&arch, &moments, "first.", OPTIM)?;
-        let second = if self.optim.second.is_empty() {
-            Vec::new()
-        } else {
-            read_flat(&arch, &moments, "second.", OPTIM)?
+        let both = ["first.", "second."];
+        let wanted = &both[..if self.optim.second.is_empty() { 1 } else { 2 }];
+        let mut found = match &mut self.adapter {
+            Some(adapter) => adapter.load(files, wanted)?,
+            None => wanted
+                .iter()
+                .map(|prefix| read_flat(&arch, &moments, prefix, OPTIM))
+                .collect::<Result<_, _>>()?,
         };
+        let second = found.split_off(1).pop().unwrap_or_default();
+        let first = found.pop().unwrap_or_default();
         let others = more
             .iter()
             .map(|prefix| read_flat(&arch, &moments, prefix, OPTIM))

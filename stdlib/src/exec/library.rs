@@ -9,15 +9,13 @@ use align_schema::{Effect, Value};
 use burn::prelude::*;
 
 use crate::exec::cascade;
-use crate::exec::data::{self, Dataset, Pairs};
-use crate::exec::denoiser::bad_call;
+use crate::exec::data;
 use crate::exec::drawing::Drawing;
 use crate::exec::facts::{EMA, MODEL, input};
 use crate::exec::judge::Judge;
 use crate::exec::learner::{call, device};
 use crate::exec::model::{Critic, Models, Planner};
 use crate::exec::simulator;
-use crate::losses::{denoise, diffusion_dpo, iql, ppo, reinforce, weighted};
 
 /// The execution of every builtin of this library.
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,33 +43,7 @@ impl Library for Exec {
         let source = input(job, "data").ok_or_else(|| {
             JobError::Failed(format!("`{}` has no data to learn from", job.node.name))
         })?;
-        let bad = bad_call(&loss);
-        let episodes = || Dataset::load(&source.files);
-        Ok(match loss.name.as_str() {
-            "denoise" => Box::new(denoise::exec::open(job, &episodes()?)?),
-            "weighted" => {
-                let loss = weighted::Weighted::read(&loss).map_err(bad)?;
-                Box::new(weighted::exec::open(job, &loss, &episodes()?)?)
-            }
-            "iql" => iql::exec::open(job, &iql::Iql::read(&loss).map_err(bad)?, &episodes()?)?,
-            "diffusion_dpo" => {
-                let loss = diffusion_dpo::DiffusionDpo::read(&loss).map_err(bad)?;
-                Box::new(diffusion_dpo::exec::open(
-                    job,
-                    &loss,
-                    Pairs::load(&source.files)?,
-                )?)
-            }
-            "ppo" => {
-                let loss = ppo::Ppo::read(&loss).map_err(bad)?;
-                Box::new(ppo::exec::open(job, &loss, &episodes()?)?)
-            }
-            "reinforce" => {
-                let loss = reinforce::Reinforce::read(&loss).map_err(bad)?;
-                Box::new(reinforce::exec::open(job, &loss, &episodes()?)?)
-            }
-            other => return Err(JobError::Failed(format!("unknown loss `{other}`"))),
-        })
+        crate::losses::open(job, &loss, source)
     }
 
     fn dataset(&self, job: &Job, progress: OnProgress<'_>) -> Result<Made, JobError> {

@@ -1,5 +1,8 @@
 //! The execution side of the standard library: environments, data, and what trains.
 
+pub mod adapter;
+pub mod backbone;
+pub mod candidates;
 pub mod cascade;
 pub mod chain;
 mod collecting;
@@ -8,16 +11,21 @@ pub mod denoiser;
 pub mod drawing;
 pub mod env;
 pub mod facts;
+pub mod guide;
+mod inverse;
 pub mod judge;
 pub mod layers;
 pub mod learner;
 pub mod model;
 pub mod optim;
+pub mod pathwise;
 pub mod rate;
 pub mod reinforcing;
 pub mod rollout;
 pub mod simulator;
 pub mod stage;
+pub mod study;
+pub mod valuing;
 pub mod weights;
 
 mod library;

@@ -3,27 +3,30 @@
 //! Densities, divergences and ratios are averaged over the free numbers of a sample, never summed: clip ranges and weights then do not depend
 //! on the size of a plan.
 
-use align_runtime_api::{Job, JobError, Purpose, StepOut};
+use align_runtime_api::{Input, Job, JobError, Purpose, StepOut, Trainer};
 use burn::prelude::*;
 use burn::tensor::TensorData;
 use rand::RngExt as _;
 
 use crate::exec::chain::Kernel;
 use crate::exec::collecting::{Chain, Collecting, credits};
-use crate::exec::data::{Dataset, Windows};
+use crate::exec::data::Dataset;
 use crate::exec::denoiser::{Condition, Denoiser, numbers};
 use crate::exec::drawing::Drawing;
 use crate::exec::env::{Env, Stream};
 use crate::exec::facts::input;
 use crate::exec::judge::Judge;
 use crate::exec::learner::Update;
-use crate::exec::model::Critic;
-use crate::exec::rollout::{Episode, Options, Starts, rollout};
+use crate::exec::model::{Critic, Planner, Request};
+use crate::exec::rollout::{Options, Starts, rollout};
 use crate::exec::stage::{DiffusionTrainer, Objective, STREAMS, Stage, free_mean};
-use crate::losses::denoise::exec::held_windows;
+use crate::exec::study::Study;
 
 /// Discount of one environment step for the credit of a policy's chunks, without a critic that has one.
 const DISCOUNT: f64 = 0.99;
+
+/// Plans of one state where a critic pays: their mean is what each is compared with.
+const SIBLINGS: usize = 8;
 
 /// How the collected chains are used.
 #[derive(Clone, Copy, Debug)]
@@ -54,59 +57,91 @@ pub struct Settings {
     pub floor: f64,
 }
 
-/// Reinforcement in an environment.
+/// Reinforcement by what an environment pays, or by what a critic says where nothing is acted in.
 struct Reinforcing {
     settings: Settings,
-    env: Box<dyn Env>,
+    env: Option<Box<dyn Env>>,
     critic: Option<Judge>,
     reference: Option<Vec<Tensor<2>>>,
-    held: Windows,
+    /// The data in whose states plans begin where nothing is acted in.
+    data: Dataset,
+    held: Study,
 }
 
 /// Opens a stage; `critic` and `reference` are indices of inputs.
+///
+/// Errors: neither a task to act in nor a critic to ask, and data, a task or a critic that does not fit the checkpoint.
 pub fn open(
     job: &Job,
-    data: &Dataset,
+    source: &Input,
+    settings: Settings,
+    inputs: (Option<usize>, Option<usize>),
+) -> Result<Box<dyn Trainer>, JobError> {
+    begin(job, source, settings, inputs, environment_name(job))
+}
+
+/// Opens a stage in which a critic pays, whatever the stage is evaluated in.
+///
+/// Errors: no critic, and data or a critic that does not fit the checkpoint.
+pub fn offline(
+    job: &Job,
+    source: &Input,
+    settings: Settings,
+    inputs: (Option<usize>, Option<usize>),
+) -> Result<Box<dyn Trainer>, JobError> {
+    begin(job, source, settings, inputs, None)
+}
+
+fn begin(
+    job: &Job,
+    source: &Input,
     settings: Settings,
     (critic, reference): (Option<usize>, Option<usize>),
-) -> Result<DiffusionTrainer, JobError> {
+    task: Option<String>,
+) -> Result<Box<dyn Trainer>, JobError> {
+    let data = Dataset::load(&source.files)?;
     let steps = data.rollouts.len();
-    let mut stage = Stage::open(job, Some(data), |_, batch| steps as f64 / batch)?;
+    let mut stage = Stage::open(job, Some(&data), |_, batch| steps as f64 / batch)?;
     // It acts with the weights that it learns: a moving average would lag behind by more iterations than a stage has.
     stage.learner.unaveraged();
-    let task = environment_name(job).or_else(|| stage.facts.meta.task.clone());
-    let task =
-        task.ok_or_else(|| JobError::Failed("no task to act in, wanted `in env(task)`".into()))?;
-    let env = crate::exec::env::make(&task)?;
-    if (env.task().act, env.task().obs) != (stage.denoiser.act, stage.denoiser.obs) {
-        return Err(JobError::Data(format!(
-            "`{task}` has other actions or observations than the model"
-        )));
+    let env = task.map(|task| {
+        let env = crate::exec::env::make(&task)?;
+        if (env.task().act, env.task().obs) != (stage.denoiser.act, stage.denoiser.obs) {
+            return Err(JobError::Data(format!(
+                "`{task}` has other actions or observations than the model"
+            )));
+        }
+        Ok(env)
+    });
+    let env = env.transpose()?;
+    let critic = critic.and_then(|i| job.inputs.get(i));
+    if critic.is_none() && env.is_none() {
+        return Err(JobError::Failed(
+            "nothing to act in and no critic to ask, wanted `in env(task)` or `critic`".into(),
+        ));
     }
     let device = stage.learner.device.clone();
-    let critic = critic
-        .and_then(|i| job.inputs.get(i))
-        .map(|i| Judge::open(i, &device))
-        .transpose()?;
+    let critic = critic.map(|i| Judge::open(i, &device)).transpose()?;
     if let Some(critic) = &critic {
-        critic.fits(stage.denoiser.act, stage.denoiser.obs)?;
+        critic.suits(&stage.denoiser, stage.facts.meta.stride)?;
     }
     let reference = reference.and_then(|i| job.inputs.get(i));
     let reference = reference
         .map(|i| crate::exec::stage::frozen(i, &stage))
         .transpose()?;
-    let held = held_windows(data, &stage);
+    let held = Study::held(&data, &stage);
     let objective = Reinforcing {
         settings,
         env,
         critic,
         reference,
+        data,
         held,
     };
-    Ok(DiffusionTrainer {
+    Ok(Box::new(DiffusionTrainer {
         stage,
         objective: Box::new(objective),
-    })
+    }))
 }
 
 /// The task of `in env(task)`.
@@ -282,13 +317,16 @@ impl Experience {
     }
 }
 
+/// What was paid for, and what it cost.
+struct Paid {
+    /// Rewards of episodes in points, or the critic's values of plans.
+    rewards: Vec<f64>,
+    env_steps: u64,
+}
+
 impl Reinforcing {
-    /// Acts, and works out who gained.
-    fn collect(
-        &mut self,
-        stage: &Stage,
-        step: u64,
-    ) -> Result<(Experience, Vec<Episode>), JobError> {
+    /// Acts, or asks the critic, and works out who gained.
+    fn collect(&mut self, stage: &Stage, step: u64) -> Result<(Experience, Paid), JobError> {
         let drawing = Drawing::new(
             &stage.denoiser,
             &stage.facts,
@@ -299,8 +337,11 @@ impl Reinforcing {
         let mut planner = Collecting::new(drawing, (settings.eta, settings.floor));
         let base = step.wrapping_mul(STREAMS);
         let streams = |i: u64| stage.stream(Purpose::Rollout, base.wrapping_add(i));
+        let Some(env) = &self.env else {
+            return self.imagine(planner, &streams);
+        };
         let episodes = rollout(
-            self.env.as_ref(),
+            env.as_ref(),
             Starts::Reset(settings.plans),
             &mut planner,
             &streams,
@@ -315,14 +356,67 @@ impl Reinforcing {
         let raw: Vec<f32> = chains.iter().flat_map(|c| c.raw.iter().copied()).collect();
         let baseline = self.critic.as_ref().map(|c| c.values(&raw)).transpose()?;
         let advantages = advantages(&credits, baseline.as_deref());
-        Ok((
-            Experience {
-                chains,
-                kernels,
-                advantages,
-            },
-            episodes,
-        ))
+        let paid = Paid {
+            rewards: episodes.iter().map(|e| e.score).collect(),
+            env_steps: episodes.iter().map(|e| e.length as u64).sum(),
+        };
+        let experience = Experience {
+            chains,
+            kernels,
+            advantages,
+        };
+        Ok((experience, paid))
+    }
+
+    /// Plans from states of the data, paid by the critic: [`SIBLINGS`] for each state, whose mean is the baseline of each.
+    fn imagine(
+        &mut self,
+        mut planner: Collecting,
+        streams: &dyn Fn(u64) -> Stream,
+    ) -> Result<(Experience, Paid), JobError> {
+        let rollouts = &self.data.rollouts;
+        let mut rng = streams(STREAMS - 1);
+        let states = self.settings.plans.div_ceil(SIBLINGS);
+        let observations: Vec<f32> = (0..states)
+            .flat_map(|_| {
+                let t = rng.random_range(0..rollouts.len());
+                rollouts.observation(t).repeat(SIBLINGS)
+            })
+            .collect();
+        let rows = states * SIBLINGS;
+        let goals = planner.meta().goal.as_ref().map(|g| g.repeat(rows));
+        let mut rngs: Vec<Stream> = (0..rows as u64).map(streams).collect();
+        let plans = planner.plan(Request {
+            observations: &observations,
+            goals: goals.as_deref(),
+            episodes: &(0..rows).collect::<Vec<_>>(),
+            rngs: &mut rngs,
+        })?;
+        let critic = self
+            .critic
+            .as_mut()
+            .ok_or_else(|| JobError::Failed("no critic to ask".into()))?;
+        let values = critic.plan_values(&observations, &plans)?;
+        let Collecting {
+            chains, kernels, ..
+        } = planner;
+        let gains: Vec<f64> = values
+            .chunks(SIBLINGS)
+            .flat_map(|group| {
+                let mean = group.iter().sum::<f64>() / group.len() as f64;
+                group.iter().map(move |v| v - mean)
+            })
+            .collect();
+        let experience = Experience {
+            chains,
+            kernels,
+            advantages: advantages(&gains, None),
+        };
+        let paid = Paid {
+            rewards: values,
+            env_steps: 0,
+        };
+        Ok((experience, paid))
     }
 
     /// Means of the reference at every (chain, step).
@@ -382,7 +476,7 @@ impl Sums {
 
 impl Objective for Reinforcing {
     fn step(&mut self, stage: &mut Stage, step: u64) -> Result<StepOut, JobError> {
-        let (experience, episodes) = self.collect(stage, step)?;
+        let (experience, paid) = self.collect(stage, step)?;
         let mut places = experience.places();
         let reference = self.reference_means(stage, &experience, &places)?;
         let mut rng = stage.stream(Purpose::Batches, step);
@@ -404,7 +498,7 @@ impl Objective for Reinforcing {
             }
             Rule::Score => {
                 // One update: the gradients of all parts, weighted by their rows.
-                let mut total = vec![0.0; stage.denoiser.arch.total()];
+                let mut total = vec![0.0; stage.learner.total()];
                 let mut loss = 0.0;
                 for part in places.chunks(stage.batch.max(crate::exec::denoiser::CHUNK)) {
                     let rows = experience.rows(part, reference.as_deref());
@@ -424,7 +518,7 @@ impl Objective for Reinforcing {
                 sums.count(Update { loss, ..update });
             }
         }
-        Ok(self.told(&sums, &episodes, places.len()))
+        Ok(self.told(&sums, &paid, places.len()))
     }
 
     fn valid(&self, stage: &Stage) -> Result<Vec<(String, f64)>, JobError> {
@@ -433,15 +527,11 @@ impl Objective for Reinforcing {
 }
 
 impl Reinforcing {
-    fn told(&self, sums: &Sums, episodes: &[Episode], samples: usize) -> StepOut {
-        let n = episodes.len().max(1) as f64;
-        let reward = episodes.iter().map(|e| e.score).sum::<f64>() / n;
-        let spread = (episodes
-            .iter()
-            .map(|e| (e.score - reward).powi(2))
-            .sum::<f64>()
-            / n)
-            .sqrt();
+    fn told(&self, sums: &Sums, paid: &Paid, samples: usize) -> StepOut {
+        let n = paid.rewards.len().max(1) as f64;
+        let reward = paid.rewards.iter().sum::<f64>() / n;
+        let squares = paid.rewards.iter().map(|r| (r - reward).powi(2));
+        let spread = (squares.sum::<f64>() / n).sqrt();
         let (updates, rows) = (sums.updates.max(1.0), sums.rows.max(1.0));
         let mut metrics = vec![
             ("loss", sums.loss / updates),
@@ -459,7 +549,7 @@ impl Reinforcing {
                 .into_iter()
                 .map(|(n, v)| (n.to_owned(), v))
                 .collect(),
-            env_steps: episodes.iter().map(|e| e.length as u64).sum(),
+            env_steps: paid.env_steps,
             samples: samples as u64,
         }
     }

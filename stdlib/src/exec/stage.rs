@@ -11,7 +11,7 @@ use burn::tensor::TensorData;
 use rand::RngExt as _;
 use rand_distr::StandardNormal;
 
-use crate::exec::data::{Dataset, Part, Windows};
+use crate::exec::data::Dataset;
 use crate::exec::denoiser::{CHUNK, Condition, Denoiser, numbers};
 use crate::exec::drawing::Drawing;
 use crate::exec::env::{Env, Stream};
@@ -21,6 +21,7 @@ use crate::exec::learner::{Learner, Update, number};
 use crate::exec::model::{Critic, Planner, Request};
 use crate::exec::rate::Progress;
 use crate::exec::rollout::{Options, Starts, evaluation, rollout};
+use crate::exec::study::Study;
 
 /// Samples of a validation loss.
 pub const HELD: usize = 256;
@@ -127,17 +128,6 @@ pub fn free_mean(denoiser: &Denoiser, condition: &Condition, values: Tensor<3>) 
         .reshape([n])
 }
 
-/// The part of the data that a stage learns from or is measured on, scaled as the model wants it.
-pub fn windows(data: &Dataset, part: Part, facts: &Facts) -> Windows {
-    if data.meta.normaliser == facts.meta.normaliser {
-        return Windows::with(data, part, facts.meta.horizon, facts.meta.stride);
-    }
-    // The scaling belongs to the checkpoint: data that was scaled otherwise is scaled again.
-    let mut data = data.clone();
-    data.meta.normaliser = facts.meta.normaliser.clone();
-    Windows::with(&data, part, facts.meta.horizon, facts.meta.stride)
-}
-
 impl Stage {
     /// Opens a stage whose `data` input is made of episodes (`data`), or of something else (`facts` then come from the `from` checkpoint).
     pub fn open(
@@ -174,7 +164,7 @@ impl Stage {
             .map(|i| Judge::open(i, &learner.device))
             .transpose()?;
         if let Some(critic) = &critic {
-            critic.fits(denoiser.act, denoiser.obs)?;
+            critic.suits(&denoiser, facts.meta.stride)?;
         }
         let env = environment(job, &facts)?;
         Ok(Self {
@@ -195,20 +185,31 @@ impl Stage {
         stream(&self.key, purpose, index)
     }
 
+    /// Gradients that are averaged in one step.
+    pub fn accumulate(&self) -> u64 {
+        self.learner.accumulate() as u64
+    }
+
     /// Mean error of the averaged weights on held-out windows, each at a fixed step with fixed noise.
-    pub fn held_loss(&self, held: &Windows) -> Result<f64, JobError> {
+    pub fn held_loss(&self, held: &Study) -> Result<f64, JobError> {
         let params = self.learner.ema.tensors(&self.learner.device);
         let mut rng = self.stream(Purpose::Evaluation, FIXED);
-        let starts = held.spread(HELD);
+        let starts = held.windows.spread(HELD);
         let mut sum = 0.0;
         for part in starts.chunks(CHUNK) {
-            let batch = Noised::draw(
-                &self.denoiser,
-                self.denoiser.split(&held.batch(part)),
-                &mut rng,
-            );
-            let errors = row_errors(&self.denoiser, &params, &batch, &self.learner.device);
-            sum += numbers(errors)?.iter().map(|e| f64::from(*e)).sum::<f64>();
+            let lesson = held.lesson(&self.denoiser, part, None);
+            let batch = Noised::draw(&self.denoiser, lesson.clean, &mut rng);
+            let device = &self.learner.device;
+            let errors = numbers(row_errors(&self.denoiser, &params, &batch, device))?;
+            let mut error: f64 = errors.iter().map(|e| f64::from(*e)).sum();
+            if let Some(inverse) = self
+                .denoiser
+                .inverse_error(&params, &lesson.windows, device)
+            {
+                let inverse = numbers(inverse)?.first().copied().map_or(0.0, f64::from);
+                error = f64::midpoint(error, inverse * part.len() as f64);
+            }
+            sum += error;
         }
         Ok(sum / starts.len().max(1) as f64)
     }
@@ -226,15 +227,67 @@ impl Stage {
             ..
         } = self;
         let mut drawing = Drawing::new(denoiser, facts, &learner.ema, &learner.device);
-        judge_and_run(
+        let mut out = judge_and_run(
             &mut drawing,
             facts,
             (env.as_deref(), *replan),
             critic.as_mut(),
             episodes,
             &|i| evaluation_stream(*seed, i),
-        )
+        )?;
+        if let Some(diversity) = diversity(&drawing, facts, *seed)? {
+            out.metrics.insert("diversity".into(), diversity);
+        }
+        Ok(out)
     }
+}
+
+/// Start states, and samples of each, by which diversity is measured.
+const DIVERSE: [usize; 2] = [4, 4];
+
+/// The mean distance between two samples of one start: the root of the mean squared difference over their free numbers, as the network
+/// sees them.  None where the model knows no start state.
+fn diversity(drawing: &Drawing, facts: &Facts, seed: u64) -> Result<Option<f64>, JobError> {
+    let [starts, each] = DIVERSE;
+    let obs = facts.meta.normaliser.obs.max(1);
+    let known = facts.starts.len() / obs;
+    if known == 0 {
+        return Ok(None);
+    }
+    let starts = starts.min(known);
+    let observations: Vec<f32> = (0..starts)
+        .flat_map(|i| {
+            let at = i * known / starts * obs;
+            facts.starts[at..at + obs].repeat(each)
+        })
+        .collect();
+    let rows = starts * each;
+    let goals = facts.goals(rows);
+    let mut rngs: Vec<Stream> = (0..rows as u64)
+        .map(|i| evaluation_stream(seed, STREAMS * 3 / 4 + i))
+        .collect();
+    let condition = drawing.condition(&observations, goals.as_deref());
+    let samples = drawing.sample(&condition, &mut rngs)?;
+    let (mask, free) = drawing.denoiser.free(condition.ends.is_some());
+    let size = drawing.denoiser.size();
+    let distance = |a: &[f32], b: &[f32]| {
+        let squares = a.iter().zip(b).zip(&mask);
+        let sum: f64 = squares
+            .map(|((a, b), m)| f64::from((a - b) * (a - b) * m))
+            .sum();
+        (sum / free.max(1) as f64).sqrt()
+    };
+    let (mut sum, mut pairs) = (0.0, 0.0);
+    for group in samples.chunks_exact(size * each) {
+        let rows: Vec<&[f32]> = group.chunks_exact(size).collect();
+        for (i, a) in rows.iter().enumerate() {
+            for b in &rows[i + 1..] {
+                sum += distance(a, b);
+                pairs += 1.0;
+            }
+        }
+    }
+    Ok(Some(sum / f64::max(pairs, 1.0)))
 }
 
 /// The random stream of episode `i` of every evaluation in the lanes of a seed.
@@ -336,8 +389,19 @@ impl Trainer for DiffusionTrainer {
             steps: step,
             env_steps,
         };
-        let out = self.objective.step(&mut self.stage, step)?;
-        self.stage.learner.progress.env_steps += out.env_steps;
+        let stage = &mut self.stage;
+        let each = stage.accumulate();
+        let mut outs = Vec::new();
+        // As many gradients as are averaged in one step; an iteration that makes many steps of its own is made once.
+        for part in 0..each {
+            outs.push(self.objective.step(stage, step * each + part)?);
+            if !stage.learner.waits() {
+                break;
+            }
+        }
+        stage.learner.settle()?;
+        let out = joined(outs);
+        stage.learner.progress.env_steps += out.env_steps;
         Ok(out)
     }
 
@@ -368,6 +432,23 @@ impl Trainer for DiffusionTrainer {
         };
         Ok(())
     }
+}
+
+/// What several parts of one step tell: means of their metrics, sums of what they used.
+pub fn joined(mut outs: Vec<StepOut>) -> StepOut {
+    let n = outs.len().max(1) as f64;
+    let mut out = outs.pop().unwrap_or_default();
+    for other in outs {
+        out.env_steps += other.env_steps;
+        out.samples += other.samples;
+        for ((_, sum), (_, value)) in out.metrics.iter_mut().zip(other.metrics) {
+            *sum += value;
+        }
+    }
+    if n > 1.0 {
+        out.metrics.iter_mut().for_each(|(_, sum)| *sum /= n);
+    }
+    out
 }
 
 /// What a step of one update tells.

@@ -18,6 +18,8 @@ use safetensors::tensor::{Dtype, TensorView};
 pub enum Layout {
     /// `[cols]`, one row here.
     Vector,
+    /// `[1, cols, 1]`, one row here.
+    Channel,
     /// `nn.Linear`: `[cols, rows]`.
     Linear,
     /// `nn.Conv1d` with this kernel: `[cols, rows / k, k]`; rows here are tap by tap.
@@ -34,6 +36,8 @@ pub const UP_TAPS: [usize; 4] = [1, 3, 2, 0];
 pub enum Init {
     /// Uniform in plus and minus this bound; PyTorch's default with the root of one over the fan-in.
     Uniform(f64),
+    /// Normal with this standard deviation.
+    Normal(f64),
     /// All zero.
     Zeros,
     /// All one.
@@ -72,6 +76,7 @@ impl Spec {
     pub fn torch_shape(&self) -> Vec<usize> {
         match self.layout {
             Layout::Vector => vec![self.cols],
+            Layout::Channel => vec![1, self.cols, 1],
             Layout::Linear => vec![self.cols, self.rows],
             Layout::Conv(k) => vec![self.cols, self.rows / k, k],
             Layout::Up => vec![self.rows / 4, self.cols, 4],
@@ -81,7 +86,7 @@ impl Spec {
     /// Where the number at `(row, col)` lies in a checkpoint.
     fn torch_index(&self, row: usize, col: usize) -> usize {
         match self.layout {
-            Layout::Vector => col,
+            Layout::Vector | Layout::Channel => col,
             Layout::Linear => col * self.rows + row,
             Layout::Conv(k) => {
                 let inputs = self.rows / k;
@@ -151,6 +156,9 @@ impl Weights {
                 Init::Uniform(bound) => part
                     .iter_mut()
                     .for_each(|w| *w = (bound * (2.0 * rng.random::<f64>() - 1.0)) as f32),
+                Init::Normal(deviation) => part.iter_mut().for_each(|w| {
+                    *w = (deviation * rng.sample::<f64, _>(rand_distr::StandardNormal)) as f32;
+                }),
                 Init::Zeros => {}
                 Init::Ones => part.fill(1.0),
             }

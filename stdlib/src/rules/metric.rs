@@ -48,6 +48,14 @@ pub const TRAINING: &[Metric] = &[
     m("throughput", true, Dim::Plain, "samples a second"),
 ];
 
+/// What every evaluation of a planner or a policy reports.
+pub const DRAWN: &[Metric] = &[m(
+    "diversity",
+    true,
+    Dim::Plain,
+    "mean distance between two samples of one start, as the network sees them",
+)];
+
 /// What an evaluation in an environment reports.
 pub const EVALUATION: &[Metric] = &[
     m(
@@ -155,7 +163,7 @@ pub const LOSSES: &[Metric] = &[
 
 /// The metric of this name, of whatever stage.
 pub fn metric(name: &str) -> Option<&'static Metric> {
-    [TRAINING, EVALUATION, VALUE, LOSSES]
+    [TRAINING, DRAWN, EVALUATION, VALUE, LOSSES]
         .into_iter()
         .flatten()
         .find(|m| m.name == name)

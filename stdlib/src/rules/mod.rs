@@ -12,7 +12,7 @@ mod stop;
 
 pub use action::{Fail, Pause, Retry, Rollback, Skip};
 pub use keep::{Best, Last};
-pub use metric::{EVALUATION, LOSSES, Metric, TRAINING, VALUE, metric};
+pub use metric::{DRAWN, EVALUATION, LOSSES, Metric, TRAINING, VALUE, metric};
 pub use statistic::{Count, Gain, Halving, Iqm, MeanCi, ProbabilityOfImprovement, Spread};
 pub use stop::{Diverges, Flat, Plateau, Reaches};
 

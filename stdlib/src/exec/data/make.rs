@@ -16,6 +16,7 @@ use super::read::{Foreign, has_rewards, known};
 use super::rollouts::Rollouts;
 use crate::exec::env::Maze2d;
 use crate::exec::model::{Critic, Models};
+use crate::relabels::Affine;
 use crate::sources::Collect;
 
 /// Index of the stream that draws splits; episodes and starts count from 0.
@@ -30,6 +31,10 @@ pub fn make(job: &Job, models: &dyn Models, progress: OnProgress<'_>) -> Result<
             Some(input) => Some(Dataset::load(&input.files)?),
             None => None,
         },
+    };
+    let origin = match (origin, node.value("relabel")) {
+        (Some(data), Some(Value::Call(call))) => Some(relabelled(data, call)?),
+        (origin, _) => origin,
     };
     let critic = |r: &Ref| -> Result<Box<dyn Critic>, JobError> {
         let input = job
@@ -71,6 +76,26 @@ pub fn make(job: &Job, models: &dyn Models, progress: OnProgress<'_>) -> Result<
         metrics: facts(&data),
         evaluation: None,
     })
+}
+
+/// A dataset with its rewards changed.
+fn relabelled(mut data: Dataset, call: &Call) -> Result<Dataset, JobError> {
+    if call.name != Affine::BUILTIN.name {
+        return Err(JobError::Failed(format!(
+            "unknown change of rewards `{}`",
+            call.name
+        )));
+    }
+    let Affine { scale, shift } = Affine::read(call).map_err(arguments)?;
+    for reward in &mut data.rollouts.rewards {
+        *reward = (scale * f64::from(*reward) + shift) as f32;
+        if !reward.is_finite() {
+            return Err(JobError::Data(format!(
+                "`affine(scale: {scale}, shift: {shift})` makes a reward of {reward}"
+            )));
+        }
+    }
+    Ok(data)
 }
 
 /// Reads or collects the episodes that a source names, splits them and fits the normaliser on the training part.
@@ -175,6 +200,7 @@ impl Shape {
             .and_then(Value::number);
         let scheme = match node.value("normalise") {
             Some(Value::Name(n)) if n == "gaussian" => Scheme::Gaussian,
+            Some(Value::Name(n)) if n == "cdf" => Scheme::Cdf,
             _ => Scheme::Limits,
         };
         Self {

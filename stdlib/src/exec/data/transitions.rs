@@ -19,6 +19,8 @@ pub struct TransitionBatch {
     /// [B]: how much the value of the next state counts: 1, 0 after a terminal step, a power of the discount where a row spans more
     /// than one step.
     pub goes_on: Vec<f32>,
+    /// Normalised actions [B K, A] to judge the next states by, K for each: the data's own next action, or what a policy proposes.
+    pub next_actions: Vec<f32>,
 }
 
 /// The transitions of one part of a dataset.
@@ -75,6 +77,20 @@ impl Transitions {
         }
     }
 
+    /// Every step of a part with its discounted return-to-go as the reward, and nothing after it.
+    pub fn to_go(data: &Dataset, part: Part, discount: f64) -> Self {
+        let mut out = Self::new(data, part);
+        let to_go = data.rollouts.returns_to_go(discount);
+        out.rewards = to_go.into_iter().map(|r| r as f32).collect();
+        out.steps = data
+            .ranges(part)
+            .into_iter()
+            .flatten()
+            .map(|t| (t as u32, t as u32, true))
+            .collect();
+        out
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.steps.len()
@@ -107,6 +123,8 @@ impl Transitions {
             });
             out.rewards.push(sum as f32);
             out.next.extend_from_slice(state(next));
+            out.next_actions
+                .extend_from_slice(&self.actions[next * self.act..(next + 1) * self.act]);
             let rest = self.discount.powi((until - t) as i32 - 1) as f32;
             out.goes_on.push(if *terminal { 0.0 } else { rest });
         }

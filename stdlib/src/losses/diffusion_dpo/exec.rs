@@ -1,6 +1,6 @@
 //! How does `diffusion_dpo` train?
 
-use align_runtime_api::{Job, JobError, Purpose, StepOut};
+use align_runtime_api::{Input, Job, JobError, Purpose, StepOut, Trainer};
 use burn::prelude::*;
 use burn::tensor::TensorData;
 use burn::tensor::activation::log_sigmoid;
@@ -35,11 +35,10 @@ struct Sides {
 }
 
 /// Opens a stage.
-pub fn open(
-    job: &Job,
-    loss: &DiffusionDpo,
-    mut pairs: Pairs,
-) -> Result<DiffusionTrainer, JobError> {
+///
+/// Errors: no pair to learn from, and pairs of another form than the checkpoint's.
+pub fn open(job: &Job, loss: &DiffusionDpo, source: &Input) -> Result<Box<dyn Trainer>, JobError> {
+    let mut pairs = Pairs::load(&source.files)?;
     let train = pairs.part(Part::Train);
     if train.is_empty() {
         return Err(JobError::Data("0 pairs to learn from".into()));
@@ -77,10 +76,10 @@ pub fn open(
         train,
         held,
     };
-    Ok(DiffusionTrainer {
+    Ok(Box::new(DiffusionTrainer {
         stage,
         objective: Box::new(objective),
-    })
+    }))
 }
 
 impl Preferring {

@@ -15,6 +15,9 @@ builtin! {
     /// `valid.preferred` is the share of held-out pairs whose preferred side gained on the rejected one; `model.winner` and
     /// `model.loser` rising together is the known failure.
     ///
+    /// Use it after reinforcement, on the model's own plans ranked by a critic or by what happened.  It fails with pairs that differ by luck
+    /// alone, and with a `beta` so small that both errors rise; one so large that the first loss stays at `log 2` learns nothing.
+    ///
     /// Source: Wallace et al., Diffusion Model Alignment Using Direct Preference Optimization, arXiv 2311.12908.
     ///
     /// Example: `loss = diffusion_dpo(beta: 1000, reference: rl.best)`
@@ -27,5 +30,6 @@ builtin! {
     data: &[DataKind::Pairs],
     metrics: &[
         "valid.preferred", "margin", "model.winner", "model.loser", "reference.winner", "reference.loser",
-    ]
+    ],
+    whole_batch: 2.0
 }

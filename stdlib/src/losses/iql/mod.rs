@@ -14,6 +14,9 @@ builtin! {
     /// values are of a reward's size; what is reported as `q`, and every answer of the critic, is in units of discounted return.  The
     /// reported loss is the sum of the three.
     ///
+    /// Use it as the first critic on any dataset.  It fails where good actions are rare: an expectile near one half values the behaviour, one
+    /// near one chases noise.
+    ///
     /// Source: Kostrikov et al., Offline Reinforcement Learning with Implicit Q-Learning, arXiv 2110.06169.
     ///
     /// Example: `loss = iql(expectile: 0.7, discount: 0.99)`
@@ -28,5 +31,5 @@ builtin! {
         /// Rate at which the target follows.
         tau: f64 = Ty::Float, default "0.005", bounds Bounds { lo: 0.0, hi: 1.0, lo_in: false, hi_in: true };
     }
-    data: &[DataKind::Rollouts], metrics: &["q.loss", "v.loss", "q"]
+    data: &[DataKind::Rollouts], metrics: &["q.loss", "v.loss", "q"], nets: &["twin_q"], rewards: true
 }

@@ -1,14 +1,14 @@
 //! How does `ppo` train?  By [`reinforcing`](crate::exec::reinforcing) with clipped ratios.
 
-use align_runtime_api::{Job, JobError};
+use align_runtime_api::{Input, Job, JobError, Trainer};
 
 use super::Ppo;
-use crate::exec::data::Dataset;
 use crate::exec::reinforcing::{self, Rule, Settings, referred};
-use crate::exec::stage::DiffusionTrainer;
 
 /// Opens a stage.
-pub fn open(job: &Job, loss: &Ppo, data: &Dataset) -> Result<DiffusionTrainer, JobError> {
+///
+/// Errors: neither a task to act in nor a critic to ask, and data that does not fit the checkpoint.
+pub fn open(job: &Job, loss: &Ppo, source: &Input) -> Result<Box<dyn Trainer>, JobError> {
     let settings = Settings {
         rule: Rule::Clipped {
             clip: loss.clip,
@@ -21,5 +21,5 @@ pub fn open(job: &Job, loss: &Ppo, data: &Dataset) -> Result<DiffusionTrainer, J
     };
     let critic = referred(job, loss.critic.as_ref(), "loss.critic");
     let reference = referred(job, loss.reference.as_ref(), "loss.reference");
-    reinforcing::open(job, data, settings, (critic, reference))
+    reinforcing::open(job, source, settings, (critic, reference))
 }

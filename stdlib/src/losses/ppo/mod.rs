@@ -16,6 +16,12 @@ builtin! {
     /// over the batch, and `KL` is the closed form between the model's and the reference's step,
     /// `||mu - mu_ref||^2 / (2 sigma^2)`, averaged likewise.
     ///
+    /// Without `in env(task)` the same runs from data alone: plans begin in states of the data, the critic's value is the reward (as it is,
+    /// not in points), and each plan is compared with the mean of eight of its state; the budget is then in `steps`, one an iteration.
+    ///
+    /// Use it where the task can be simulated.  It fails where exploration must find what no plan does yet, by drifting without `kl`, and when
+    /// rewards do not differ (`dead_signal`); `clip_fraction` above a half means steps that are too long.
+    ///
     /// Source: Black et al., arXiv 2305.13301 (DDPO); Ren et al., arXiv 2409.00588 (DPPO: floors of the deviation).
     ///
     /// Example: `loss = ppo(clip: 0.01, critic: value.best, reference: pretrain.best, kl: 0.05)`

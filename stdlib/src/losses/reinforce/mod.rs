@@ -11,6 +11,10 @@ builtin! {
     /// `-A mean log p(x_(t-1) | x_t)` over the steps of the chain, with advantages, densities, floor and divergence as in `ppo`.
     /// Each plan is used once, so that no ratio is needed.
     ///
+    /// Without `in env(task)` a critic pays, as in `ppo`.
+    ///
+    /// Use it as the plainest form, when samples are cheap.  It fails by noise: each plan serves one update, and a larger `plans` is the remedy.
+    ///
     /// Source: Williams, Simple statistical gradient-following algorithms (1992); on the chain: Black et al., arXiv 2305.13301.
     ///
     /// Example: `loss = reinforce(critic: value.best, reference: pretrain.best, kl: 0.05)`

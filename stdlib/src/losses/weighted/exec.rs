@@ -1,22 +1,23 @@
 //! How does `weighted` train?
 
-use align_runtime_api::{Job, JobError, Purpose, StepOut};
+use align_runtime_api::{Input, Job, JobError, Purpose, StepOut, Trainer};
 use burn::prelude::*;
 use burn::tensor::TensorData;
 
 use super::Weighted;
-use crate::exec::data::{Dataset, Part, Windows};
+use crate::exec::data::{Dataset, Part};
 use crate::exec::judge::Judge;
-use crate::exec::stage::{DiffusionTrainer, Noised, Objective, Stage, row_errors, told, windows};
-use crate::losses::denoise::exec::held_windows;
+use crate::exec::stage::{DiffusionTrainer, Noised, Objective, Stage, row_errors, told};
+use crate::exec::study::Study;
+use crate::losses::denoise::exec::with_inverse;
 
 /// Discount of the return-to-go, without a critic that has one.
 const DISCOUNT: f64 = 0.99;
 
 /// The denoising loss, windows weighted by their advantage.
 struct Weighing {
-    train: Windows,
-    held: Windows,
+    train: Study,
+    held: Study,
     /// Exponents before the temperature, one for each window.
     advantages: Vec<f64>,
     temperature: f64,
@@ -24,12 +25,15 @@ struct Weighing {
 }
 
 /// Opens a stage.
-pub fn open(job: &Job, loss: &Weighted, data: &Dataset) -> Result<DiffusionTrainer, JobError> {
+///
+/// Errors: data without a window, data or a critic that does not fit the checkpoint.
+pub fn open(job: &Job, loss: &Weighted, source: &Input) -> Result<Box<dyn Trainer>, JobError> {
+    let data = &Dataset::load(&source.files)?;
     let ranges = data.ranges(Part::Train);
     let steps: Vec<usize> = ranges.into_iter().flatten().collect();
     let stage = Stage::open(job, Some(data), |_, batch| steps.len() as f64 / batch)?;
-    let train = windows(data, Part::Train, &stage.facts);
-    if train.is_empty() {
+    let train = Study::train(data, &stage);
+    if train.windows.is_empty() {
         return Err(JobError::Data("0 windows to learn from".into()));
     }
     let critic = loss.critic.as_ref().and_then(|r| job.inputs.get(r.need));
@@ -56,7 +60,7 @@ pub fn open(job: &Job, loss: &Weighted, data: &Dataset) -> Result<DiffusionTrain
     let square = advantages.iter().map(|a| a * a).sum::<f64>() / advantages.len() as f64;
     let scale = square.sqrt().max(1e-8);
     let advantages = advantages.into_iter().map(|a| a / scale).collect();
-    let held = held_windows(data, &stage);
+    let held = Study::held(data, &stage);
     let objective = Weighing {
         train,
         held,
@@ -64,21 +68,20 @@ pub fn open(job: &Job, loss: &Weighted, data: &Dataset) -> Result<DiffusionTrain
         temperature: loss.temperature,
         cap: loss.cap,
     };
-    Ok(DiffusionTrainer {
+    Ok(Box::new(DiffusionTrainer {
         stage,
         objective: Box::new(objective),
-    })
+    }))
 }
 
 impl Objective for Weighing {
     fn step(&mut self, stage: &mut Stage, step: u64) -> Result<StepOut, JobError> {
-        let starts = self
-            .train
-            .draw(stage.batch, &mut stage.stream(Purpose::Batches, step));
-        let clean = stage.denoiser.split(&self.train.batch(&starts));
+        let mut rng = stage.stream(Purpose::Batches, step);
+        let starts = self.train.windows.draw(stage.batch, &mut rng);
+        let lesson = self.train.lesson(&stage.denoiser, &starts, Some(&mut rng));
         let batch = Noised::draw(
             &stage.denoiser,
-            clean,
+            lesson.clean,
             &mut stage.stream(Purpose::Noise, step),
         );
         let weight = |s: &usize| {
@@ -93,6 +96,10 @@ impl Objective for Weighing {
         let n = weights.len();
         let errors = row_errors(&stage.denoiser, &tracked, &batch, &device);
         let loss = (errors * Tensor::<1>::from_data(TensorData::new(weights, [n]), &device)).mean();
+        let inverse = stage
+            .denoiser
+            .inverse_error(&tracked, &lesson.windows, &device);
+        let loss = with_inverse(loss, inverse);
         let mut out = told(stage.learner.descend(loss, &tracked)?, n);
         // Share of the batch that carries the gradient: 1 when all weigh the same.
         let squares = raw.iter().map(|w| w * w).sum::<f64>() / n as f64;

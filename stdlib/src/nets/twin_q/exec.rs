@@ -1,11 +1,12 @@
 //! How does `twin_q` compute?
 
 use burn::prelude::*;
-use burn::tensor::activation::relu;
 
 use super::TwinQ;
-use crate::exec::layers::{Linear, Params};
+use crate::exec::backbone::Net;
+use crate::exec::layers::{Linear, Params, relu_tower, tower};
 use crate::exec::weights::Arch;
+use crate::nets::Form;
 
 /// The shape of a critic; weights are handed in.
 #[derive(Clone, Debug)]
@@ -15,49 +16,35 @@ pub struct Critic {
     v: Vec<Linear>,
 }
 
-/// A perceptron to one number, named as an `nn.Sequential` of linear layers with an activation between.
-fn tower(arch: &mut Arch, name: &str, inputs: usize, net: &TwinQ) -> Vec<Linear> {
-    let mut inputs = inputs;
-    let mut layers = Vec::new();
-    for i in 0..=net.depth {
-        let outputs = if i == net.depth { 1 } else { net.width };
-        layers.push(Linear::new(
-            arch,
-            &format!("{name}.{}", 2 * i),
-            inputs,
-            outputs,
-        ));
-        inputs = outputs;
-    }
-    layers
-}
-
-fn run(layers: &[Linear], p: Params<'_>, x: Tensor<2>) -> Tensor<2> {
-    let Some((last, hidden)) = layers.split_last() else {
-        return x;
-    };
-    let x = hidden.iter().fold(x, |x, layer| relu(layer.forward(p, x)));
-    last.forward(p, x)
+/// Adds its parameters to a table.
+///
+/// Errors: none.
+pub fn build(arch: &mut Arch, net: &TwinQ, form: &Form) -> Result<Net, String> {
+    Ok(Net::Critic(Critic::new(arch, net, form.obs, form.act)))
 }
 
 impl Critic {
     /// Adds its parameters to a table.
     pub fn new(arch: &mut Arch, net: &TwinQ, observation: usize, action: usize) -> Self {
+        let hidden = vec![net.width; net.depth];
         Self {
-            q1: tower(arch, "q1", observation + action, net),
-            q2: tower(arch, "q2", observation + action, net),
-            v: tower(arch, "v", observation, net),
+            q1: tower(arch, "q1", observation + action, &hidden, 1),
+            q2: tower(arch, "q2", observation + action, &hidden, 1),
+            v: tower(arch, "v", observation, &hidden, 1),
         }
     }
 
     /// Both action values, each `[n, 1]`, of normalised observations and actions.
     pub fn q(&self, p: Params<'_>, observation: Tensor<2>, action: Tensor<2>) -> [Tensor<2>; 2] {
         let x = Tensor::cat(vec![observation, action], 1);
-        [run(&self.q1, p, x.clone()), run(&self.q2, p, x)]
+        [
+            relu_tower(&self.q1, p, x.clone()),
+            relu_tower(&self.q2, p, x),
+        ]
     }
 
     /// State values, `[n, 1]`, of normalised observations.
     pub fn v(&self, p: Params<'_>, observation: Tensor<2>) -> Tensor<2> {
-        run(&self.v, p, observation)
+        relu_tower(&self.v, p, observation)
     }
 }

@@ -3,9 +3,9 @@
 #[cfg(feature = "exec")]
 pub mod exec;
 
-use align_schema::{Bounds, Ty, builtin};
+use align_schema::{Bounds, Role, Ty, builtin};
 
-use super::Size;
+use super::{Form, Size};
 
 builtin! {
     /// A critic: two action-value networks and a state-value network.
@@ -13,6 +13,9 @@ builtin! {
     /// `Q1(s, a)`, `Q2(s, a)` and `V(s)`, each a perceptron of `depth` hidden layers with ReLU, on normalised observations and
     /// actions.  The value of a pair is the smaller of the two, which keeps the optimism of a single network down.  The value of a
     /// plan is the mean of that over its steps.
+    ///
+    /// Use it with `iql`, `double_q` or `return_to_go` wherever a critic is asked for.  It fails silently off its data: actions that were
+    /// never seen may get any value, so that what is drawn to please it needs a divergence or a denoising term beside it.
     ///
     /// Source: Fujimoto et al., arXiv 1802.09477 (twin critics); Kostrikov et al., arXiv 2110.06169 (the value network).
     ///
@@ -23,12 +26,18 @@ builtin! {
         /// Hidden layers.
         depth: usize = Ty::Int, default "2", bounds Bounds::closed(1.0, 16.0);
     }
+    role: Role::Critic
 }
 
 impl TwinQ {
-    /// How large it is for these widths: two towers over observation and action, one over the observation.
-    pub fn size(&self, observation: f64, action: f64) -> Size {
-        let width = self.width as f64;
+    /// What is wrong with its arguments: nothing that their bounds do not say.
+    pub fn fault(&self) -> Option<(&'static str, String)> {
+        None
+    }
+
+    /// How large it is for data of this form: two towers over observation and action, one over the observation.
+    pub fn size(&self, form: &Form) -> Size {
+        let (observation, action, width) = (form.obs as f64, form.act as f64, self.width as f64);
         let mut size = Size::default();
         for inputs in [observation + action, observation + action, observation] {
             let mut inputs = inputs;

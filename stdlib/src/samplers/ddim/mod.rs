@@ -11,6 +11,9 @@ builtin! {
     /// `sigma = eta sqrt((1 - abar_t') / (1 - abar_t)) sqrt(1 - abar_t / abar_t')`.  `eta = 0` is deterministic given the first
     /// noise, `eta = 1` is ancestral.  When `x0` is clipped, `eps` is computed again from it.
     ///
+    /// Use it to act in fewer steps than were trained, and for collecting with noise.  With very few steps it fails visibly: plans get jagged;
+    /// `dpm_solver` holds longer.
+    ///
     /// Source: Song et al., Denoising Diffusion Implicit Models, arXiv 2010.02502.
     ///
     /// Example: `sampler = ddim(train: 20 denoise_steps, act: 10 denoise_steps)`

@@ -11,6 +11,8 @@ builtin! {
     /// `c1 = beta_t sqrt(abar_(t-1)) / (1 - abar_t)`, `c2 = (1 - abar_(t-1)) sqrt(alpha_t) / (1 - abar_t)` and
     /// `sigma_t^2 = beta_t (1 - abar_(t-1)) / (1 - abar_t)`; the last step adds no noise.
     ///
+    /// Use it for short chains (policies of five steps), where every step counts.  It fails by slowness on long ones.
+    ///
     /// Source: Ho et al., Denoising Diffusion Probabilistic Models, arXiv 2006.11239.
     ///
     /// Example: `sampler = ddpm(train: 20 denoise_steps)`

@@ -48,7 +48,7 @@ fn a_split_holds_out_a_share_and_never_everything() {
 #[test]
 fn scaling_fits_the_training_part_and_inverts() {
     let rollouts = counted(&[5, 5]);
-    for scheme in [Scheme::Limits, Scheme::Gaussian] {
+    for scheme in [Scheme::Limits, Scheme::Gaussian, Scheme::Cdf] {
         let fit = Normaliser::fit(
             scheme,
             (1, &rollouts.actions),
@@ -59,7 +59,8 @@ fn scaling_fits_the_training_part_and_inverts() {
         let before = rows.clone();
         fit.apply(&mut rows);
         match scheme {
-            Scheme::Limits => assert_eq!(&rows[..3], [0.0; 3]),
+            // The middle of the limits, and of five values.
+            Scheme::Limits | Scheme::Cdf => assert_eq!(&rows[..3], [0.0; 3]),
             Scheme::Gaussian => assert!((rows[4] - 2.0f32.sqrt()).abs() < 1e-6),
         }
         fit.invert(&mut rows);
