@@ -87,6 +87,7 @@ fn methods() -> Vec<(&'static str, Vec<(&'static str, Value)>)> {
                 ("plans", few.clone()),
             ],
         ),
+        ("reward_gradient", vec![("truncate", Value::Int(2))]),
         (
             "reinforce",
             vec![("plans", few.clone()), ("reference", need(3))],

@@ -42,5 +42,6 @@ losses! {
     ppo::Ppo,
     reinforce::Reinforce,
     qvpg::Qvpg,
+    reward_gradient::RewardGradient,
     em::Em,
 }
