@@ -10,6 +10,7 @@ mod export;
 mod extent;
 mod forecast;
 mod guards;
+pub mod hand_over;
 pub mod inject;
 mod keep;
 mod keys;

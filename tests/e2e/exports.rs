@@ -187,3 +187,80 @@ fn a_store_of_a_newer_tool_is_not_touched() {
     let left = fs::read_dir(&store).expect("the store").count();
     assert_eq!(left, 1, "nothing but the format");
 }
+
+/// Exports `pretrain` of a program that has run; the result is the exit code and what was said.
+fn export(scene: &Scene, more: &[&str]) -> (i32, String) {
+    let args = [&["export", "main.align"], more].concat();
+    let done = align(scene.path(), &args);
+    (done.code, format!("{}{}", done.out, done.err))
+}
+
+/// A Python that has torch and safetensors, if there is one.
+fn torch() -> Option<String> {
+    let named = std::env::var("ALIGN_TEST_TORCH").ok();
+    let python = named.unwrap_or_else(|| "python3".to_owned());
+    let found = std::process::Command::new(&python)
+        .args(["-c", "import torch, safetensors"])
+        .output();
+    found.is_ok_and(|o| o.status.success()).then_some(python)
+}
+
+#[test]
+fn a_checkpoint_is_a_folder_that_pytorch_loads() {
+    let python = torch();
+    for net in [
+        "nets/inverse_dynamics",
+        "nets/dit1d",
+        "nets/ln_resnet",
+        "nets/temporal_unet",
+        "samplers/dpm_solver",
+        "guidance",
+    ] {
+        let text = align_tests::root().join(format!("stdlib/src/{net}/example.align"));
+        let text = fs::read_to_string(text).expect("the example");
+        let scene = Scene::of(&text);
+        let (code, said) = export(&scene, &["pretrain"]);
+        assert_eq!(code, 4, "nothing is there yet: {said}");
+        scene.run_well(&[]);
+        let nodes: &[&str] = if net == "guidance" {
+            &["pretrain", "told"]
+        } else {
+            &["pretrain"]
+        };
+        for node in nodes {
+            let (code, said) = export(&scene, &[node, "--to", node]);
+            assert_eq!(code, 0, "{net}: {said}");
+            let folder = scene.path().join(node);
+            for file in [
+                "config.json",
+                "loader.py",
+                "networks.py",
+                "weights.safetensors",
+            ] {
+                assert!(folder.join(file).is_file(), "{net}: no {file}: {said}");
+            }
+            // Once more is the same; a stranger's file stays.
+            assert_eq!(export(&scene, &[node, "--to", node]).0, 0);
+            if let Some(python) = &python {
+                let out = std::process::Command::new(python)
+                    .arg(folder.join("loader.py"))
+                    .output()
+                    .expect("python");
+                let text = String::from_utf8_lossy(&out.stderr).into_owned();
+                assert!(out.status.success(), "{net}: {text}");
+                // What Python leaves behind is nobody's.
+                assert_eq!(export(&scene, &[node, "--to", node]).0, 0);
+            }
+            fs::write(folder.join("config.json"), "{}").expect("a file");
+            let (code, said) = export(&scene, &[node, "--to", node]);
+            assert!(code == 2 && said.contains("is no empty folder"), "{said}");
+        }
+        let (code, said) = export(&scene, &["pretrane"]);
+        assert!(code == 2 && said.contains("no node is called"), "{said}");
+    }
+    if python.is_none() {
+        println!(
+            "left out: exported folders loaded by PyTorch: no torch here (ALIGN_TEST_TORCH names a Python that has it)"
+        );
+    }
+}

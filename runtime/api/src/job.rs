@@ -201,6 +201,11 @@ pub trait Library: Sync {
     fn weights(&self) -> &'static [&'static str] {
         &[]
     }
+    /// The files of a folder in which a checkpoint runs alone, made of the checkpoint's files; the error is for people.
+    fn portable(&self, checkpoint: &BTreeMap<String, PathBuf>) -> Result<Files, String> {
+        let _ = checkpoint;
+        Err("this library exports no folders".to_owned())
+    }
     /// Edition of the library as a whole: two of one edition mean the same by every builtin.
     fn edition(&self) -> String {
         String::new()

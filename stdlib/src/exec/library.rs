@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use align_plan::Node;
-use align_runtime_api::{Fetching, Input, Job, JobError, Library, Made, OnProgress, Trainer};
+use align_runtime_api::{
+    Fetching, Files, Input, Job, JobError, Library, Made, OnProgress, Trainer,
+};
 use align_schema::{Effect, Value};
 use burn::prelude::*;
 
@@ -102,6 +104,10 @@ impl Library for Exec {
 
     fn weights(&self) -> &'static [&'static str] {
         &[EMA, MODEL]
+    }
+
+    fn portable(&self, checkpoint: &BTreeMap<String, PathBuf>) -> Result<Files, String> {
+        crate::exec::portable::portable(checkpoint).map_err(|e| e.to_string())
     }
 
     fn edition(&self) -> String {

@@ -19,6 +19,7 @@ pub mod learner;
 pub mod model;
 pub mod optim;
 pub mod pathwise;
+pub mod portable;
 pub mod rate;
 pub mod reinforcing;
 pub mod rollout;

@@ -9,6 +9,7 @@ mod download;
 mod drive;
 mod ended;
 mod explain;
+mod export;
 mod fmt;
 mod fsck;
 mod gc;
@@ -87,6 +88,8 @@ pub(crate) enum Command {
     Why(why::WhyArgs),
     /// Show what is known of each node: state, steps, score, failure events.
     Status(status::StatusArgs),
+    /// Write a checkpoint as a folder that PyTorch loads without this program.
+    Export(export::ExportArgs),
     /// Remove results that nothing needs any more.
     Gc(gc::GcArgs),
     /// Check that everything in the store is what was written.
@@ -123,6 +126,7 @@ pub(crate) fn run(command: Command) -> Exit {
         Command::Plan(args) => plan::run(&args),
         Command::Why(args) => why::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Gc(args) => gc::run(&args),
         Command::Fsck(args) => fsck::run(&args),
         Command::Data(args) => data::run(&args),
