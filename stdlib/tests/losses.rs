@@ -24,7 +24,9 @@ use align_stdlib::nets::temporal_unet::{TemporalUnet, exec::Unet};
 use align_stdlib::nets::twin_q::{TwinQ, exec::Critic};
 use burn::prelude::*;
 use pytorch::{Fixture, close, one, wide};
+use rand::RngExt as _;
 use rand_chacha::rand_core::SeedableRng as _;
+use rand_distr::StandardNormal;
 use safetensors::SafeTensors;
 
 /// The policy of the fixtures: 6 numbers (3 actions of 2) given 4, a chain of 20 steps without clipping.
@@ -235,6 +237,38 @@ fn reinforce_on_a_step_of_the_chain_and_its_gradient_are_pytorchs() {
         &d.arch,
         &gradients(&d.arch, &tracked, v.loss.backward()).unwrap(),
     );
+}
+
+#[test]
+fn the_closed_form_of_the_divergence_is_what_sampling_gives() {
+    let (f, d) = (Fixture::open("score"), policy());
+    let plain = Device::flex();
+    let rows = chain_rows(&f, &d);
+    let weights = f.weights(&d.arch, "weight.").tensors(&plain);
+    let v = verdict(&d, &settings(&f, Rule::Score), &weights, &rows, &plain);
+    let closed = wide(&numbers(v.divergence).unwrap());
+    let mean = numbers(means(&d, &weights, &rows, &plain)).unwrap();
+    let other = rows.reference.as_ref().unwrap();
+    let rng = &mut rand_chacha::ChaCha8Rng::from_seed([3; 32]);
+    for (row, closed) in closed.iter().enumerate() {
+        let (sigma, size, draws) = (rows.kernels[row].sigma, d.size(), 20_000);
+        let mut sum = 0.0;
+        for i in row * size..(row + 1) * size {
+            let (mu, nu) = (f64::from(mean[i]), f64::from(other[i]));
+            for _ in 0..draws {
+                let x = mu + sigma * rng.sample::<f64, _>(StandardNormal);
+                // The logarithm of the ratio of both densities.
+                sum += ((x - nu).powi(2) - (x - mu).powi(2)) / (2.0 * sigma * sigma);
+            }
+        }
+        let found = sum / (size * draws) as f64;
+        // Its deviation over draws is the root of twice itself.
+        let error = (2.0 * closed / (size * draws) as f64).sqrt();
+        assert!(
+            (found - closed).abs() < 5.0 * error + 1e-6,
+            "row {row}: {found}, closed form {closed}"
+        );
+    }
 }
 
 #[test]
