@@ -81,11 +81,10 @@ struct Valuing {
 /// Errors: data without a transition, and a network that is no critic of states and actions.
 pub fn open(
     job: &Job,
-    source: &Input,
+    (facts, data): (Facts, Dataset),
     mut objective: Box<dyn Regression>,
     sets: &dyn Fn(&Dataset) -> Sets,
 ) -> Result<Box<dyn Trainer>, JobError> {
-    let (facts, data) = facts(job, source, objective.discount())?;
     let Sets { train, valid } = sets(&data);
     if train.is_empty() {
         return Err(JobError::Data("0 transitions to learn from".into()));

@@ -28,12 +28,12 @@ struct Backup {
 ///
 /// Errors: data without a transition, a network that is no critic of states and actions, a policy of other sizes than the data.
 pub fn open(job: &Job, loss: &DoubleQ, source: &Input) -> Result<Box<dyn Trainer>, JobError> {
-    let (facts, _) = facts(job, source, loss.discount)?;
+    let (facts, data) = facts(job, source, loss.discount)?;
     let policy = loss.policy.as_ref().and_then(|r| job.inputs.get(r.need));
     let policy = policy
         .map(|input| Drawing::open(input, &device(job)?))
         .transpose()?;
-    let normaliser = facts.meta.normaliser;
+    let normaliser = facts.meta.normaliser.clone();
     if let Some(policy) = &policy {
         let found = (policy.denoiser.act, policy.denoiser.obs);
         if found != (normaliser.act, normaliser.obs) {
@@ -52,7 +52,7 @@ pub fn open(job: &Job, loss: &DoubleQ, source: &Input) -> Result<Box<dyn Trainer
         train: Transitions::new(data, Part::Train),
         valid: Transitions::new(data, Part::Valid),
     };
-    value(job, source, Box::new(backup), &sets)
+    value(job, (facts, data), Box::new(backup), &sets)
 }
 
 impl Regression for Backup {

@@ -110,6 +110,21 @@ fn shares(gains: &[f64], temperature: f64) -> Vec<f64> {
     raw.into_iter().map(|r| r / sum).collect()
 }
 
+/// What each value has gained, in deviations of all of them.
+fn gains(values: &[f64], before: &[f64]) -> Vec<f64> {
+    let scale = deviation(values);
+    let gaps = values.iter().zip(before).map(|(v, b)| v - b);
+    gaps.map(|gap| gap / scale).collect()
+}
+
+/// Rows of `size` numbers by index.
+fn picked(x: &[f32], rows: &[usize], size: usize) -> Vec<f32> {
+    rows.iter()
+        .flat_map(|r| &x[r * size..(r + 1) * size])
+        .copied()
+        .collect()
+}
+
 /// The deviation of some numbers, at least a little.
 fn deviation(values: &[f64]) -> f64 {
     let n = values.len().max(1) as f64;
@@ -159,36 +174,16 @@ impl Searching {
             };
             let clean = d.guess(&params, &condition, &x, next)?;
             let values = self.judge.plan_values(&observations, &drawing.plans(clean)?)?;
-            let scale = deviation(&values);
-            let gains: Vec<f64> = values
-                .iter()
-                .zip(&before)
-                .map(|(v, b)| (v - b) / scale)
-                .collect();
+            let gains = gains(&values, &before);
             let kept = resampled(&gains, n, rule.temperature, &mut rng);
-            let size = d.size();
-            x = kept
-                .iter()
-                .flat_map(|r| &x[r * size..(r + 1) * size])
-                .copied()
-                .collect();
+            x = picked(&x, &kept, d.size());
             before = kept.iter().map(|r| values[*r]).collect();
         }
         let values = self.judge.plan_values(&observations, &drawing.plans(x.clone())?)?;
-        let scale = deviation(&values);
-        let gains: Vec<f64> = values
-            .iter()
-            .zip(&before)
-            .map(|(v, b)| (v - b) / scale)
-            .collect();
+        let gains = gains(&values, &before);
         let kept = chosen(&gains, n, rule.temperature, &mut rng);
-        let size = d.size();
         Ok(Found {
-            samples: kept
-                .iter()
-                .flat_map(|r| &x[r * size..(r + 1) * size])
-                .copied()
-                .collect(),
+            samples: picked(&x, &kept, d.size()),
             condition: condition.pick(&kept, d.obs),
             values: kept.iter().map(|r| values[*r]).collect(),
         })
@@ -206,11 +201,7 @@ impl Objective for Searching {
             let rows: Vec<usize> = (0..stage.batch)
                 .map(|_| rng.random_range(0..found.values.len()))
                 .collect();
-            let samples = rows
-                .iter()
-                .flat_map(|r| &found.samples[r * size..(r + 1) * size])
-                .copied()
-                .collect();
+            let samples = picked(&found.samples, &rows, size);
             let clean = (samples, found.condition.pick(&rows, obs));
             let batch = Noised::draw(&stage.denoiser, clean, &mut noise);
             let (tracked, device) = stage.learner.tracked();

@@ -8,7 +8,7 @@ use super::Iql;
 use crate::exec::data::{Dataset, Part, TransitionBatch, Transitions};
 use crate::exec::denoiser::numbers;
 use crate::exec::judge::reward_scale;
-use crate::exec::valuing::{Parts, Regression, Sets, open as value};
+use crate::exec::valuing::{Parts, Regression, Sets, facts, open as value};
 use crate::nets::twin_q::exec::Critic;
 
 /// Opens a stage.
@@ -22,7 +22,8 @@ pub fn open(job: &Job, loss: &Iql, source: &Input) -> Result<Box<dyn Trainer>, J
             valid: of(Part::Valid),
         }
     };
-    value(job, source, Box::new(loss.clone()), &sets)
+    let read = facts(job, source, loss.discount)?;
+    value(job, read, Box::new(loss.clone()), &sets)
 }
 
 impl Regression for Iql {

@@ -39,7 +39,7 @@ pub fn open(job: &Job, loss: &ReturnToGo, source: &Input) -> Result<Box<dyn Trai
     };
     let (net, arch) = network(&facts)?;
     let Net::Value(net) = net else {
-        return value(job, source, Box::new(loss.clone()), &sets);
+        return value(job, (facts, data), Box::new(loss.clone()), &sets);
     };
     let train = Plans::new(&data, Part::Train, loss.discount, &facts);
     if train.windows.is_empty() {
