@@ -1,6 +1,7 @@
 """Makes the tables and pictures of README.md from what the store holds of a sweep; a sweep that is not finished gives those of its lanes that are.
 
     python3 examples/paper/table.py examples/paper/maze.align
+    python3 examples/paper/table.py examples/paper/hopper.align --set data=PATH/hopper-medium.hdf5
 
 It asks `align status --json` (ALIGN_BIN names the binary; by default target/release/align) and needs nothing but Python 3.
 """
@@ -37,8 +38,9 @@ ROWS = [
 
 
 def status(program):
+    """The nodes of a program, which is its file and the options it was run with."""
     binary = os.environ.get("ALIGN_BIN", "target/release/align")
-    out = subprocess.run([binary, "status", "--json", program], capture_output=True, text=True, check=True).stdout
+    out = subprocess.run([binary, "status", "--json", *program], capture_output=True, text=True, check=True).stdout
     return json.loads(out)["nodes"]
 
 
@@ -119,7 +121,7 @@ def picture(task, rows):
 def main():
     readme = HERE / "README.md"
     text = readme.read_text()
-    for task, seeds in sorted(lanes(status(sys.argv[1])).items(), reverse=True):
+    for task, seeds in sorted(lanes(status(sys.argv[1:])).items(), reverse=True):
         rows = compare(seeds)
         if not rows:
             continue

@@ -146,6 +146,11 @@ const MODEL: Block = Block {
             Ty::Call(Group::Guidance),
             "How it is led to good samples: `classifier_free(..)`.",
         ),
+        field(
+            "weights",
+            Ty::Str,
+            "A safetensors file, relative to where `align` runs, that its first stage begins with in place of random numbers: PyTorch's names and shapes, as `align export` writes them or a Diffuser state dict has them.",
+        ),
         default(
             field(
                 "predict",

@@ -390,3 +390,108 @@ fn a_checkpoint_of_another_network_is_refused_by_name() {
         other => panic!("{other:?}"),
     }
 }
+
+/// Tensors of Diffuser's `TemporalUnet` with two resolutions, by the names and shapes of its state dict (transitions of 6 numbers, width 8).
+const DIFFUSER: [(&str, &[usize]); 12] = [
+    ("time_mlp.1.weight", &[32, 8]),
+    ("time_mlp.3.bias", &[8]),
+    ("downs.0.0.blocks.0.block.0.weight", &[8, 6, 5]),
+    ("downs.0.0.blocks.0.block.2.bias", &[8]),
+    ("downs.0.0.time_mlp.1.weight", &[8, 8]),
+    ("downs.0.0.residual_conv.weight", &[8, 6, 1]),
+    ("downs.0.3.conv.weight", &[8, 8, 3]),
+    ("mid_block1.blocks.1.block.0.weight", &[16, 16, 5]),
+    ("ups.0.0.residual_conv.weight", &[8, 32, 1]),
+    ("ups.0.3.conv.weight", &[8, 8, 4]),
+    ("final_conv.0.block.0.weight", &[8, 8, 5]),
+    ("final_conv.1.weight", &[6, 8, 1]),
+];
+
+#[test]
+fn a_model_begins_with_the_weights_of_a_diffuser_state_dict() {
+    use safetensors::SafeTensors;
+    use safetensors::tensor::{Dtype, TensorView};
+    let store = collected("imported", 8.0, 4.0);
+    let needs = [("data", "rollouts")];
+    let plain = |model| {
+        stage(
+            &store,
+            "pretrain",
+            model,
+            call("denoise", &[]),
+            1e-3,
+            &needs,
+        )
+    };
+    let files = trained(&store, "trained", &plain(planner()), 2);
+    let whole = SafeTensors::deserialize(&files["ema.safetensors"]).unwrap();
+    for (name, shape) in DIFFUSER {
+        assert_eq!(whole.tensor(name).unwrap().shape(), shape, "{name}");
+    }
+    let path =
+        std::env::temp_dir().join(format!("align-diffuser-{}.safetensors", std::process::id()));
+    let write = |edit: &dyn Fn(&str) -> Option<String>| {
+        let betas = [0_u8; 32];
+        let views = whole.iter().filter_map(|(n, v)| Some((edit(n)?, v)));
+        let more = TensorView::new(Dtype::F32, vec![8], &betas).unwrap();
+        let views: Vec<_> = views.chain([("betas".to_owned(), more)]).collect();
+        std::fs::write(&path, safetensors::serialize(views, None).unwrap()).unwrap();
+    };
+    let mut model = planner();
+    if let Value::Record(fields) = &mut model {
+        let named = Value::Str(path.display().to_string());
+        fields.make_mut().push(("weights".into(), named));
+    }
+    let job = plain(model);
+    assert_eq!(Exec.sources(&job.node), std::slice::from_ref(&path));
+    // As `GaussianDiffusion` stores it, the network under `model` and the constants of the chain beside it.
+    write(&|n| Some(format!("model.{n}")));
+    assert_eq!(Exec.preflight(&job.node), Ok(()));
+    let begun = Exec.trainer(&job).unwrap().save().unwrap();
+    for name in ["model.safetensors", "ema.safetensors"] {
+        assert!(begun[name] == files["ema.safetensors"], "{name}");
+    }
+    // A stage that goes on from a checkpoint reads no file.
+    let later = stage(
+        &store,
+        "later",
+        job.node.value("model").unwrap().clone(),
+        call("denoise", &[]),
+        1e-3,
+        &[("data", "rollouts"), ("from", "trained")],
+    );
+    assert!(Exec.sources(&later.node).is_empty());
+    let refused = |wanted: &str| match Exec.trainer(&job) {
+        Err(JobError::Data(text)) => assert!(text.contains(wanted), "{text}"),
+        other => panic!("{:?}", other.map(|_| "it opened")),
+    };
+    write(&|n| (n != "final_conv.1.bias").then(|| n.to_owned()));
+    refused("no tensor `final_conv.1.bias`");
+    write(&|n| {
+        Some(
+            n.replace("conv", "convolution")
+                .replace("block", "b")
+                .replace("mlp", "m"),
+        )
+    });
+    refused("holds none of this network's tensors: it has `betas`, ");
+    let swap = |n: &str| match n {
+        "time_mlp.1.bias" => "time_mlp.3.bias".to_owned(),
+        "time_mlp.3.bias" => "time_mlp.1.bias".to_owned(),
+        _ => n.to_owned(),
+    };
+    write(&|n| Some(swap(n)));
+    refused("`time_mlp.1.bias` is F32 [8], wanted F32 [32]");
+    std::fs::write(&path, b"not tensors").unwrap();
+    let text = Exec.preflight(&job.node).unwrap_err();
+    assert!(
+        text.contains("is no safetensors file") && text.contains("torch.load"),
+        "{text}"
+    );
+    std::fs::remove_file(&path).unwrap();
+    assert!(
+        Exec.preflight(&job.node)
+            .unwrap_err()
+            .contains("cannot be read")
+    );
+}

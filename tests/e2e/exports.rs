@@ -81,6 +81,39 @@ fn an_export_is_there_after_every_run_and_only_ours_is_replaced() {
 }
 
 #[test]
+fn another_program_begins_with_the_weights_that_one_exported() {
+    let scene = Scene::of(&one("export = \"base.safetensors\""));
+    scene.run_well(&[]);
+    // A file that is not there, before anything trains.
+    let begun = one("").replace(
+        "sampler =",
+        "weights = \"begin.safetensors\"\n    sampler =",
+    );
+    assert_ne!(begun, one(""));
+    scene.write(&begun);
+    let missing = scene.run(&[]);
+    assert_eq!(missing.code, 3, "{}", missing.err);
+    let why = "base failed: cannot read `begin.safetensors`";
+    assert!(missing.err.contains(why), "{}", missing.err);
+    let base = scene.path().join("base.safetensors");
+    let begin = scene.path().join("begin.safetensors");
+    fs::copy(&base, &begin).expect("a copy");
+    let ran = |scene: &Scene| {
+        let (code, events) = scene.start(&[]).finish();
+        assert_eq!(code, 0, "{events:?}");
+        of_kind(&events, "started").len()
+    };
+    assert_eq!(ran(&scene), 1, "its data is in the store");
+    assert_eq!(ran(&scene), 0);
+    // Other weights under the same name are another stage.
+    let mut bytes = fs::read(&begin).expect("the file");
+    let last = bytes.len() - 4;
+    bytes[last..].copy_from_slice(&0.5_f32.to_le_bytes());
+    fs::write(&begin, bytes).expect("written");
+    assert_eq!(ran(&scene), 1);
+}
+
+#[test]
 fn lanes_and_members_have_files_of_their_own() {
     let text = one("export = \"base.safetensors\"");
     let (head, body) = text.split_once("dataset rollouts").expect("a dataset");

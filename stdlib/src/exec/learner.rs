@@ -11,6 +11,7 @@ use burn::prelude::*;
 use crate::exec::adapter::{ADAPTER, Adapter};
 use crate::exec::denoiser::numbers;
 use crate::exec::facts::{EMA, Facts, MODEL, OPTIM, STATE, State, read};
+use crate::exec::imported;
 use crate::exec::optim::{Optimiser, clip};
 use crate::exec::rate::{Progress, Rate};
 use crate::exec::weights::{Arch, Weights, gradients, read_flat, write_flat};
@@ -100,7 +101,8 @@ pub fn call(job: &Job, name: &str) -> Result<Call, JobError> {
 }
 
 impl Learner {
-    /// A fresh optimiser over fresh weights, or over those of the `from` checkpoint: its moving average, which is what was judged.
+    /// A fresh optimiser over fresh weights, over those of the model's file, or over those of the `from` checkpoint: its moving average, which is
+    /// what was judged.
     ///
     /// `epoch` is the number of steps in one pass over the data; `averaged` is false for models without a moving average.
     pub fn new(
@@ -117,7 +119,10 @@ impl Learner {
                 let name = if averaged { EMA } else { MODEL };
                 Weights::from_bytes(arch, &read(&input.files, name)?, name)?
             }
-            None => Weights::fresh(arch, &mut stream(&job.key, Purpose::Init, 0)),
+            None => match imported::weights(&arch, &job.node)? {
+                Some(weights) => weights,
+                None => Weights::fresh(arch, &mut stream(&job.key, Purpose::Init, 0)),
+            },
         };
         let adapter = match job.node.value("adapter") {
             Some(Value::Call(call)) if from.is_some() => {

@@ -14,6 +14,7 @@ use crate::exec::cascade;
 use crate::exec::data;
 use crate::exec::drawing::Drawing;
 use crate::exec::facts::{EMA, MODEL, input};
+use crate::exec::imported;
 use crate::exec::judge::Judge;
 use crate::exec::learner::{call, device};
 use crate::exec::model::{Critic, Models, Planner};
@@ -77,7 +78,9 @@ impl Library for Exec {
     }
 
     fn sources(&self, node: &Node) -> Vec<PathBuf> {
-        data::sources(node)
+        let mut files = data::sources(node);
+        files.extend(imported::file(node));
+        files
     }
 
     fn simulator(&self, node: &Node) -> Option<String> {
@@ -99,6 +102,7 @@ impl Library for Exec {
 
     fn preflight(&self, node: &Node) -> Result<(), String> {
         simulator::preflight(node)?;
+        imported::preflight(node)?;
         data::preflight(node)
     }
 

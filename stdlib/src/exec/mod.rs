@@ -12,6 +12,7 @@ pub mod drawing;
 pub mod env;
 pub mod facts;
 pub mod guide;
+pub mod imported;
 mod inverse;
 pub mod judge;
 pub mod layers;
