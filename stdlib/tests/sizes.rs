@@ -3,9 +3,15 @@
 #![allow(clippy::unwrap_used)]
 #![expect(clippy::float_cmp, reason = "counts are whole numbers")]
 
+use std::sync::Arc;
+
 use align_schema::{Call, Value};
-use align_stdlib::exec::weights::Arch;
+use align_stdlib::adapters::fault;
+use align_stdlib::exec::adapter::Adapter;
+use align_stdlib::exec::env::Stream;
+use align_stdlib::exec::weights::{Arch, Weights};
 use align_stdlib::nets::{Form, build, size};
+use rand_chacha::rand_core::SeedableRng as _;
 
 fn call(name: &str, args: &[(&str, Value)]) -> Call {
     Call {
@@ -18,12 +24,31 @@ fn ints(values: &[i64]) -> Value {
     Value::List(values.iter().map(|v| Value::Int(*v)).collect())
 }
 
-/// Whether the counted weights are those that are made.
+/// Whether the counted weights are those that are made, and an adapter finds what the compiler says it finds.
 fn check(net: &Call, form: &Form) {
     let mut arch = Arch::default();
     build(net, &mut arch, form).unwrap();
     let found = size(net, form).unwrap().parameters;
     assert_eq!(found, arch.total() as f64, "{net:?} {form:?}");
+    let mut rng = Stream::from_seed([3; 32]);
+    let weights = Weights {
+        values: vec![0.0; arch.total()],
+        arch: Arc::new(arch),
+    };
+    for on in ["all", "linear", "convolution", "attention"] {
+        let args = [
+            ("rank", Value::Int(1)),
+            ("on", Value::Name(on.into())),
+            ("alpha", Value::Float(1.0)),
+        ];
+        let adapter = call("lora", &args);
+        let fresh = Adapter::fresh(&adapter, &weights, &mut rng);
+        assert_eq!(
+            fault(&adapter, net).is_none(),
+            fresh.is_ok(),
+            "{net:?} {on}"
+        );
+    }
 }
 
 fn forms(horizon: usize) -> impl Iterator<Item = Form> {

@@ -2,6 +2,7 @@
 
 use align_grammar::ast::{Block, Expr, Span, StmtKind};
 use align_schema::{BlockKind, Builtin, DataKind, Dim, Quantity, Value};
+use align_stdlib::adapters;
 use align_stdlib::envs::Task;
 
 use super::block::Fields;
@@ -124,6 +125,44 @@ impl Checker<'_> {
                 good &= self.sizes_fit(other, task, (*at, *place), (file, span));
             }
         }
+        good
+    }
+
+    /// A2017: whether there are weights for the stage's adapter to stand beside.
+    pub(super) fn adapter_fits(&mut self, def: &Def, header: &Header, given: &Fields) -> bool {
+        let Some((Value::Call(adapter), field)) = given
+            .get("adapter")
+            .and_then(|g| Some((g.value.as_ref()?, g)))
+        else {
+            return true;
+        };
+        let net = header
+            .model
+            .as_ref()
+            .and_then(|m| Some((m, m.record.get("net")?)));
+        let mut error = match net {
+            Some((model, Value::Call(net))) => adapters::fault(adapter, net).map(|why| {
+                Diagnostic::error("A2017", def.at.file, field.span, why)
+                    .with_label("nothing would be trained")
+                    .with_place(model.at.file, model.name.span, "the model")
+                    .with_help(
+                        "adapt `on: all`, or give the network what it lacks (`attention: true`)",
+                    )
+            }),
+            _ => None,
+        };
+        if error.is_none() && header.good && header.from.is_none() {
+            let why = "an adapter stands beside the weights of a checkpoint, and this stage starts from none";
+            error = Some(
+                Diagnostic::error("A2017", def.at.file, field.span, why)
+                    .with_label("nothing to stand beside")
+                    .with_help(
+                        "name one in the header, `from pretrain.best`, or leave the adapter out",
+                    ),
+            );
+        }
+        let good = error.is_none();
+        error.into_iter().for_each(|e| self.report(e));
         good
     }
 

@@ -49,6 +49,7 @@ impl Checker<'_> {
         let export = self.export(def.at, &given, false);
         let loss = loss_of(&given);
         let fits = self.loss_fits(def, &header, &given, loss);
+        let fits = self.adapter_fits(def, &header, &given) && fits;
         let learned = self.learned(def, &header);
         let acts = header.model.as_ref().is_none_or(|m| !m.critic);
         let eval = self.eval(

@@ -64,7 +64,10 @@ pub const ALL: &[Code] = &[
     e("A2014", "positional argument after a named one"),
     e("A2015", "metrics of different kinds compared"),
     e("A2016", "the reference is the model being trained"),
-    e("A2017", "parts of a model that make no model"),
+    e(
+        "A2017",
+        "parts of a model or a stage that do not go together",
+    ),
     // Units.
     e("A3001", "unknown unit"),
     e("A3002", "different dimensions"),

@@ -1,6 +1,6 @@
 //! What a stage may train in place of a model's own weights: definitions, and the only list of them.
 
-use align_schema::{Bounds, Builtin, Ty, builtin};
+use align_schema::{Bounds, Builtin, Call, Ty, Value, builtin};
 
 builtin! {
     /// Low-rank adapters: the checkpoint's weights stay frozen, and a product of two thin matrices is learned beside each.
@@ -27,3 +27,16 @@ builtin! {
 
 /// Every builtin of this folder.
 pub const LIST: &[Builtin] = &[Lora::BUILTIN];
+
+/// Why an adapter finds nothing to stand beside in a network, if so.
+pub fn fault(adapter: &Call, net: &Call) -> Option<String> {
+    let Some(Value::Name(on)) = adapter.arg("on") else {
+        return None;
+    };
+    let there = match on.as_str() {
+        "attention" => net.name == "dit1d" || net.arg("attention") == Some(&Value::Bool(true)),
+        "convolution" => matches!(net.name.as_str(), "temporal_unet" | "value"),
+        _ => true,
+    };
+    (!there).then(|| format!("`{}` has no {on} to adapt", net.name))
+}
