@@ -219,7 +219,7 @@ fn ty(ty_: Ty, bounds: Option<&Bounds>) -> Value {
         Ty::RecordOf(of) => {
             json!({ "type": "object", "additionalProperties": ty(*of, bounds) })
         }
-        Ty::Checkpoint => reference("checkpoint"),
+        Ty::Checkpoint | Ty::CriticOf(_) => reference("checkpoint"),
         Ty::Dataset(_) => reference("dataset"),
         Ty::Metric => expression("metric"),
         Ty::Condition => expression("condition"),

@@ -2,9 +2,9 @@
 
 use align_grammar::ast::{Arg, Expr, ExprKind, Name, Path, Span};
 use align_plan::Need;
-use align_schema::{Bounds, Dim, Port, Ref, Ty, Value};
+use align_schema::{Bounds, Dim, Group, Port, Ref, Role, Ty, Value};
 
-use super::{Checker, Edges, Entity, Spot, Trained};
+use super::{Checker, Edges, Entity, ModelInfo, Spot, Trained};
 use crate::diag::{Diagnostic, FileId};
 use crate::hir::{At, DefId, Kind};
 use crate::suggest::{near, suggested};
@@ -56,11 +56,12 @@ impl Checker<'_> {
         self.edge(id, port, (at.file, expr.span), spot, edges)
     }
 
-    /// A checkpoint that an argument names; a critic must be one, and a reference one of the model being trained.
+    /// A checkpoint that an argument names; a critic must be one (with one of `nets`, if there are any), and a reference one of the model being trained.
     pub(super) fn role_checkpoint(
         &mut self,
         at: At,
         expr: &Expr,
+        nets: &[&str],
         spot: Spot,
         edges: &mut Edges,
     ) -> Option<Value> {
@@ -68,11 +69,29 @@ impl Checker<'_> {
         let Some(model) = &trained.model else {
             return Some(value);
         };
+        let net = |model: &ModelInfo| match model.record.get("net") {
+            Some(Value::Call(call)) => call.name.clone(),
+            _ => String::new(),
+        };
+        let policy = |model: &ModelInfo| {
+            let net = align_stdlib::builtin(Group::Net, &net(model));
+            net.is_some_and(|b| b.role == Role::Policy)
+        };
         let wrong = match spot.name {
             "critic" if !model.critic => Some((
                 "wants a critic",
                 "this model draws plans, it does not value them",
             )),
+            "critic" if !nets.is_empty() && !nets.contains(&net(model).as_str()) => Some((
+                "wants a critic of states and actions, such as one with `twin_q`",
+                "a critic of whole plans",
+            )),
+            "critic" if net(model) == "value" && self.training.as_deref().is_some_and(policy) => {
+                Some((
+                    "wants a critic of states and actions, for a policy draws no states",
+                    "a critic of whole plans",
+                ))
+            }
             "reference" if self.training.as_ref().is_some_and(|m| m.def != model.def) => Some((
                 "wants a checkpoint of the model being trained",
                 "a checkpoint of another model",

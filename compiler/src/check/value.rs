@@ -49,7 +49,7 @@ pub(super) fn wanted(ty: Ty) -> String {
         Ty::List(_) => "a list".into(),
         Ty::Call(group) => group_word(group).into(),
         Ty::RecordOf(_) => "a record of fields, such as `{ batch: 0.5 }`".into(),
-        Ty::Checkpoint => "a checkpoint, such as `stage.best`".into(),
+        Ty::Checkpoint | Ty::CriticOf(_) => "a checkpoint, such as `stage.best`".into(),
         Ty::Metric => "a metric".into(),
         Ty::Condition => "a condition".into(),
         Ty::Budget => "a budget, such as `10k steps or 40 min`".into(),
@@ -240,7 +240,8 @@ impl Checker<'_> {
             }
             Ty::Metric => self.metric_value(at, expr, spot),
             Ty::Call(group) => self.call_value(at, expr, group, spot, edges),
-            Ty::Checkpoint => self.role_checkpoint(at, expr, spot, edges),
+            Ty::Checkpoint => self.role_checkpoint(at, expr, &[], spot, edges),
+            Ty::CriticOf(nets) => self.role_checkpoint(at, expr, nets, spot, edges),
             Ty::CheckpointOr(words) => {
                 if let ExprKind::Ref(name) = &expr.kind
                     && words.contains(&name.text.as_str())

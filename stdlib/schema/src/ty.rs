@@ -28,6 +28,8 @@ pub enum Ty {
     RecordOf(&'static Ty),
     /// A trained model: `stage.best`, `.last`, `.at(N steps)`.
     Checkpoint,
+    /// A checkpoint of a critic with one of these networks.
+    CriticOf(&'static [&'static str]),
     /// The name of a metric of the stage at hand, or of another one (`value.loss`).
     Metric,
     /// A stop rule: calls, comparisons, `and`, `or`, `not`.

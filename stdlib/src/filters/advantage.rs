@@ -12,6 +12,6 @@ builtin! {
     /// ```
     pub struct Advantage = "advantage" in Filter {
         /// A trained critic.
-        critic: Ref = Ty::Checkpoint;
+        critic: Ref = Ty::CriticOf(&["twin_q"]);
     }
 }

@@ -17,6 +17,6 @@ builtin! {
         /// What ranks.
         by: String = Ty::Enum(&["score", "return", "advantage"]), default "return";
         /// The critic that `by: advantage` needs.
-        critic: Option<Ref> = Ty::Checkpoint;
+        critic: Option<Ref> = Ty::CriticOf(&["twin_q"]);
     }
 }

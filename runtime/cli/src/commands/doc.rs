@@ -322,6 +322,7 @@ fn takes(ty: Ty) -> String {
         Ty::Call(group) => format!("one of the {}", language::group(group).1),
         Ty::RecordOf(of) => format!("a record, each {}", takes(*of)),
         Ty::Checkpoint => "a checkpoint such as `pretrain.best`".to_owned(),
+        Ty::CriticOf(nets) => format!("a checkpoint of a critic with `{}`", nets.join("` or `")),
         Ty::Metric => "a metric".to_owned(),
         Ty::Condition => "a condition".to_owned(),
         Ty::Budget => "quantities joined by `or`".to_owned(),

@@ -20,7 +20,7 @@ builtin! {
     /// Example: `loss = weighted(critic: value.best, temperature: 0.5)`
     pub struct Weighted = "weighted" in Loss {
         /// The critic whose advantage counts; without one it is the return-to-go.
-        critic: Option<Ref> = Ty::Checkpoint;
+        critic: Option<Ref> = Ty::CriticOf(&["twin_q"]);
         /// Lower values follow the better windows more closely.
         temperature: f64 = Ty::Float, default "1.0", bounds Bounds::positive();
         /// Largest weight before normalisation.
