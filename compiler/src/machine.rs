@@ -11,22 +11,21 @@ pub enum Device {
     Auto,
     /// The processor, by the kernels that every build has.
     Cpu,
-    /// A graphics card, by its number from 0.
+    /// A graphics card by the kernels of libtorch, by its number from 0.
     Cuda(u32),
     /// The processor, by the kernels of libtorch.
     Libtorch,
 }
 
 /// How a [`Device`] can be written.
-const WORDS: &str = "`auto`, `cpu`, `cuda`, `cuda:1` or `libtorch`";
+const WORDS: &str = "`auto`, `cpu`, `libtorch` or `libtorch:cuda:0`";
 
 impl fmt::Display for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Device::Auto => f.write_str("auto"),
             Device::Cpu => f.write_str("cpu"),
-            Device::Cuda(0) => f.write_str("cuda"),
-            Device::Cuda(n) => write!(f, "cuda:{n}"),
+            Device::Cuda(n) => write!(f, "libtorch:cuda:{n}"),
             Device::Libtorch => f.write_str("libtorch"),
         }
     }
@@ -40,10 +39,13 @@ impl FromStr for Device {
         match text {
             "auto" => Ok(Device::Auto),
             "cpu" => Ok(Device::Cpu),
-            "cuda" => Ok(Device::Cuda(0)),
             "libtorch" => Ok(Device::Libtorch),
             _ => {
-                let number = text.strip_prefix("cuda:").ok_or_else(wrong)?;
+                let card = text.strip_prefix("libtorch:").unwrap_or(text);
+                if card == "cuda" {
+                    return Ok(Device::Cuda(0));
+                }
+                let number = card.strip_prefix("cuda:").ok_or_else(wrong)?;
                 number.parse().map(Device::Cuda).map_err(|_| wrong())
             }
         }
@@ -88,12 +90,28 @@ mod tests {
 
     #[test]
     fn a_device_is_read_as_it_is_shown() {
-        for text in ["auto", "cpu", "cuda", "cuda:3", "libtorch"] {
+        for text in [
+            "auto",
+            "cpu",
+            "libtorch:cuda:0",
+            "libtorch:cuda:3",
+            "libtorch",
+        ] {
             let device: Device = text.parse().unwrap();
             assert_eq!(device.to_string(), text);
         }
-        assert_eq!("cuda:0".parse(), Ok(Device::Cuda(0)));
-        for wrong in ["gpu", "cuda:", "cuda:-1", "CPU", ""] {
+        for short in ["cuda", "cuda:0", "libtorch:cuda"] {
+            assert_eq!(short.parse(), Ok(Device::Cuda(0)));
+        }
+        for wrong in [
+            "gpu",
+            "cuda:",
+            "cuda:-1",
+            "CPU",
+            "",
+            "libtorch:",
+            "libtorch:cpu:1",
+        ] {
             let error = wrong.parse::<Device>().unwrap_err();
             assert!(error.contains("wanted `auto`"), "{error}");
         }

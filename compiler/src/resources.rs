@@ -25,7 +25,7 @@ pub fn device(sources: &mut Sources, machine: &Machine) -> Option<Diagnostic> {
             "cards are counted from 0; `auto` takes the first one"
         }
         Device::Cuda(_) | Device::Libtorch => {
-            "take `--device cpu`, or a build of `align` that has libtorch (this one has its own kernels only)"
+            "`align devices` says what is there and why something is not; `--device cpu` is always there"
         }
         Device::Auto | Device::Cpu => "take `--device auto`, which is the best one there is",
     };

@@ -3,6 +3,7 @@
 //! The runtime receives a plan and a library; it sees no syntax and links no tensor library.
 
 mod board;
+pub mod cards;
 pub mod converge;
 mod disk;
 mod driver;

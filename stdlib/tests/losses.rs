@@ -5,6 +5,8 @@
 
 #[path = "support/pytorch.rs"]
 mod pytorch;
+#[path = "support/tested.rs"]
+mod tested;
 
 use std::sync::Arc;
 
@@ -28,6 +30,7 @@ use rand::RngExt as _;
 use rand_chacha::rand_core::SeedableRng as _;
 use rand_distr::StandardNormal;
 use safetensors::SafeTensors;
+use tested::tested;
 
 /// The policy of the fixtures: 6 numbers (3 actions of 2) given 4, a chain of 20 steps without clipping.
 fn policy() -> Denoiser {
@@ -96,7 +99,7 @@ fn denoiser(
 #[test]
 fn diffusion_dpo_and_its_gradient_are_pytorchs() {
     let (f, d) = (Fixture::open("preference"), policy());
-    let plain = Device::flex();
+    let plain = tested();
     let twice = |v: Vec<f32>| [v.clone(), v].concat();
     let batch = Noised {
         samples: [f.f32("winner"), f.f32("loser")].concat(),
@@ -136,7 +139,7 @@ fn diffusion_dpo_and_its_gradient_are_pytorchs() {
 
 #[test]
 fn a_model_that_is_its_reference_starts_at_log_two() {
-    let device = Device::flex();
+    let device = tested();
     let errors = Tensor::<1>::from_data([0.3, 1.2, 0.7, 2.0], &device);
     let loss = dpo::loss(errors, &[0.3, 1.2, 0.7, 2.0], 100.0);
     assert!((one(loss) - std::f64::consts::LN_2).abs() < 1e-6);
@@ -144,7 +147,7 @@ fn a_model_that_is_its_reference_starts_at_log_two() {
 
 /// Rows of one step of the chain, with the reference's means.
 fn chain_rows(f: &Fixture, d: &Denoiser) -> Rows {
-    let plain = Device::flex();
+    let plain = tested();
     let sigmas = f.f32("sigma");
     let kernel = |(t, s): (&usize, &f32)| Kernel {
         sigma: f64::from(*s),
@@ -192,7 +195,7 @@ fn settings(f: &Fixture, rule: Rule) -> Settings {
 #[test]
 fn ppo_on_a_step_of_the_chain_and_its_gradient_are_pytorchs() {
     let (f, d) = (Fixture::open("clipped"), policy());
-    let plain = Device::flex();
+    let plain = tested();
     let rows = chain_rows(&f, &d);
     let clip = f.f64("clip");
     let settings = settings(&f, Rule::Clipped { clip, epochs: 1 });
@@ -216,7 +219,7 @@ fn ppo_on_a_step_of_the_chain_and_its_gradient_are_pytorchs() {
 #[test]
 fn reinforce_on_a_step_of_the_chain_and_its_gradient_are_pytorchs() {
     let (f, d) = (Fixture::open("score"), policy());
-    let plain = Device::flex();
+    let plain = tested();
     let rows = chain_rows(&f, &d);
     let tracked = f.weights(&d.arch, "weight.").tracked(&plain);
     let settings = settings(&f, Rule::Score);
@@ -242,7 +245,7 @@ fn reinforce_on_a_step_of_the_chain_and_its_gradient_are_pytorchs() {
 #[test]
 fn the_closed_form_of_the_divergence_is_what_sampling_gives() {
     let (f, d) = (Fixture::open("score"), policy());
-    let plain = Device::flex();
+    let plain = tested();
     let rows = chain_rows(&f, &d);
     let weights = f.weights(&d.arch, "weight.").tensors(&plain);
     let v = verdict(&d, &settings(&f, Rule::Score), &weights, &rows, &plain);
@@ -274,7 +277,7 @@ fn the_closed_form_of_the_divergence_is_what_sampling_gives() {
 #[test]
 fn the_denoising_loss_and_its_gradient_are_pytorchs() {
     let (f, d) = (Fixture::open("denoise"), policy());
-    let plain = Device::flex();
+    let plain = tested();
     let batch = Noised {
         samples: f.f32("x"),
         condition: Condition {
@@ -324,7 +327,7 @@ fn iql_and_its_gradient_are_pytorchs() {
         goes_on: f.f32("alive"),
         next_actions: Vec::new(),
     };
-    let plain = Device::flex();
+    let plain = tested();
     let weights = f.weights(&arch, "weight.");
     let (tracked, frozen) = (weights.tracked(&plain), weights.tensors(&plain));
     let target = f.weights(&arch, "target.").tensors(&plain);
@@ -369,7 +372,7 @@ fn given_numbers_have_no_part_in_the_loss() {
     assert_eq!(d.free(true).1, size - 2 * 4);
     let rng = &mut rand_chacha::ChaCha8Rng::from_seed([7; 32]);
     let weights = Weights::fresh(d.arch.clone(), rng);
-    let device = Device::flex();
+    let device = tested();
     let errors = |noise: Vec<f32>| {
         let batch = Noised {
             samples: samples.clone(),

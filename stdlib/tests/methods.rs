@@ -5,6 +5,8 @@
 
 #[path = "support/pytorch.rs"]
 mod pytorch;
+#[path = "support/tested.rs"]
+mod tested;
 
 use std::sync::Arc;
 
@@ -32,6 +34,7 @@ use burn::prelude::*;
 use burn::tensor::TensorData;
 use pytorch::{Fixture, close, one, wide};
 use rand_chacha::rand_core::SeedableRng as _;
+use tested::tested;
 
 fn call(name: &str, args: &[(&str, Value)]) -> Value {
     let args = args.iter().map(|(n, v)| ((*n).to_owned(), v.clone()));
@@ -107,7 +110,7 @@ fn judge(f: &Fixture) -> Judge {
     );
     let facts = facts(vec![("net", net)], 1);
     let (_, arch) = network(&facts).unwrap();
-    Judge::new(facts, &f.weights(&arch, "critic."), &Device::flex()).unwrap()
+    Judge::new(facts, &f.weights(&arch, "critic."), &tested()).unwrap()
 }
 
 fn random(seed: u8) -> Stream {
@@ -128,7 +131,7 @@ fn double_q_and_its_gradient_are_pytorchs() {
         goes_on: f.f32("alive"),
         next_actions: f.f32("proposed"),
     };
-    let plain = Device::flex();
+    let plain = tested();
     let tracked = f.weights(&arch, "weight.").tracked(&plain);
     let target = f.weights(&arch, "target.").tensors(&plain);
     let weights = (&tracked[..], &target[..], &target[..]);
@@ -152,7 +155,7 @@ fn the_regression_to_returns_and_its_gradient_are_pytorchs() {
         rewards: f.f32("to_go").iter().map(|r| r / scale).collect(),
         ..TransitionBatch::default()
     };
-    let plain = Device::flex();
+    let plain = tested();
     let tracked = f.weights(&arch, "weight.").tracked(&plain);
     let weights = (&tracked[..], &tracked[..], &tracked[..]);
     let parts = loss
@@ -167,7 +170,7 @@ fn the_regression_to_returns_and_its_gradient_are_pytorchs() {
 #[test]
 fn losses_of_lists_and_their_gradients_are_pytorchs() {
     let f = Fixture::open("lists");
-    let device = Device::flex().autodiff();
+    let device = tested().autodiff();
     for (name, grad) in [("order", "order_grad"), ("odds", "odds_grad")] {
         let s = f.tensor("rewards", [3, 5], &device).require_grad();
         let loss = if name == "order" {
@@ -183,7 +186,7 @@ fn losses_of_lists_and_their_gradients_are_pytorchs() {
 
 #[test]
 fn a_list_of_two_is_a_pair() {
-    let device = Device::flex();
+    let device = tested();
     let (mine, theirs) = ([0.3_f32, 1.2, 0.7, 2.0], [0.5_f32, 1.0, 0.9, 1.5]);
     // Pairs stand winners first; lists stand plan by plan.
     let pairs = Tensor::<1>::from_data([mine[0], mine[2], mine[1], mine[3]], &device);
@@ -205,7 +208,7 @@ fn a_list_of_two_is_a_pair() {
 
 #[test]
 fn lists_start_at_the_logarithm_of_their_choices() {
-    let device = Device::flex();
+    let device = tested();
     let level = |k: usize| one(listwise::loss(Tensor::zeros([4, k], &device)));
     assert!((level(2) - std::f64::consts::LN_2).abs() < 1e-6);
     let wanted = [4.0_f64, 3.0, 2.0].map(f64::ln).iter().sum::<f64>() / 3.0;
@@ -318,7 +321,7 @@ fn chained() -> (Fixture, Denoiser, Condition, Noise) {
 /// Value, loss and gradient of the chain with gradients through its last steps.
 fn climbed(truncate: usize, with: Option<Weights>) -> (Vec<f64>, f64, Vec<f32>) {
     let (f, d, condition, noise) = chained();
-    let plain = Device::flex();
+    let plain = tested();
     let weights = with.unwrap_or_else(|| f.weights(&d.arch, "weight."));
     let (tracked, still) = (weights.tracked(&plain), weights.tensors(&plain));
     let reference = f.weights(&d.arch, "reference.").tensors(&plain);
@@ -378,7 +381,7 @@ fn the_gradient_of_guidance_is_pytorchs() {
     let f = Fixture::open("guided");
     let from = facts(Vec::new(), 1).meta.normaliser;
     let leaf = f
-        .tensor("act", [3, 1, 2], &Device::flex().autodiff())
+        .tensor("act", [3, 1, 2], &tested().autodiff())
         .require_grad();
     let values = judge(&f).appraise(&from, leaf.clone(), &f.f32("obs"), 0);
     let values = values.unwrap();
@@ -407,7 +410,7 @@ fn a_critic_of_another_scaling_is_asked_in_its_own_units() {
     let (mut act, mut obs) = (f.f32("act"), f.f32("obs"));
     other.apply_act(&mut act);
     other.apply_obs(&mut obs);
-    let x = Tensor::<3>::from_data(TensorData::new(act, [3, 1, 2]), &Device::flex());
+    let x = Tensor::<3>::from_data(TensorData::new(act, [3, 1, 2]), &tested());
     let values = judge(&f).appraise(&other, x, &obs, 0).unwrap();
     close(
         "value",
@@ -450,7 +453,7 @@ fn adapters_and_their_gradient_are_pytorchs() {
         times: f.times(),
         noise: f.f32("eps"),
     };
-    let plain = Device::flex();
+    let plain = tested();
     let (sums, leaves) = adapter.tracked(&plain);
     let loss = row_errors(&d, &sums, &batch, &plain.clone().autodiff()).mean();
     close("loss", &[one(loss.clone().inner())], &[f.f64("loss")]);

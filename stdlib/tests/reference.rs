@@ -5,6 +5,8 @@
 
 #[path = "support/pytorch.rs"]
 mod pytorch;
+#[path = "support/tested.rs"]
+mod tested;
 
 use std::sync::Arc;
 
@@ -17,6 +19,7 @@ use align_stdlib::nets::{Form, build};
 use burn::prelude::*;
 use pytorch::{Fixture, close, wide};
 use safetensors::SafeTensors;
+use tested::tested;
 
 fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
     wide(&tensor.into_data().try_into_vec::<f32>().unwrap())
@@ -32,7 +35,7 @@ fn check_network<const D: usize>(
     let fixture = Fixture::open(name);
     let arch = Arc::new(arch);
     let weights = fixture.weights(&arch, "weight.");
-    let plain = Device::flex();
+    let plain = tested();
     let y = run(&fixture, &weights.tensors(&plain), &plain);
     close(name, &values(y), &fixture.values["y"]);
 

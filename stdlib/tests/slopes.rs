@@ -5,6 +5,8 @@
 
 #[path = "support/pytorch.rs"]
 mod pytorch;
+#[path = "support/tested.rs"]
+mod tested;
 
 use std::sync::Arc;
 
@@ -37,6 +39,7 @@ use pytorch::one;
 use rand::RngExt as _;
 use rand_chacha::rand_core::SeedableRng as _;
 use rand_distr::StandardNormal;
+use tested::tested;
 
 /// Directions that are tried.
 const DIRECTIONS: u8 = 4;
@@ -55,7 +58,7 @@ fn normal(count: usize, rng: &mut Stream) -> Vec<f32> {
 
 /// Compares the recorded gradient with differences; `loss` is handed weights and the device of what goes with them.
 fn check(what: &str, arch: &Arc<Arch>, loss: impl Fn(&[Tensor<2>], &Device) -> Tensor<1>) {
-    let plain = Device::flex();
+    let plain = tested();
     let weights = Weights::fresh(arch.clone(), &mut random(1));
     let tracked = weights.tracked(&plain);
     let backward = loss(&tracked, &plain.clone().autodiff()).backward();
@@ -154,7 +157,7 @@ fn batch(d: &Denoiser) -> Noised {
 
 fn reference(d: &Denoiser, batch: &Noised) -> Vec<f32> {
     let other = Weights::fresh(d.arch.clone(), &mut random(2));
-    let plain = Device::flex();
+    let plain = tested();
     numbers(row_errors(d, &other.tensors(&plain), batch, &plain)).unwrap()
 }
 
@@ -191,7 +194,7 @@ fn of_preferences() {
 #[test]
 fn of_reinforcement_on_the_chain() {
     let d = policy();
-    let plain = Device::flex();
+    let plain = tested();
     let mut rng = random(4);
     let kernel = |t: usize| Kernel {
         sigma: 0.4,
@@ -260,7 +263,7 @@ fn of_a_critic_through_the_sampler() {
     );
     let critic = facts(net, 3);
     let (_, arch) = network(&critic).unwrap();
-    let plain = Device::flex();
+    let plain = tested();
     let normaliser = critic.meta.normaliser.clone();
     let judge = Judge::new(critic, &Weights::fresh(arch, &mut random(3)), &plain).unwrap();
     let mut rng = random(5);
@@ -314,7 +317,7 @@ fn of_critics() {
     );
     let arch = Arc::new(arch);
     let batch = transitions();
-    let plain = Device::flex();
+    let plain = tested();
     let target = Weights::fresh(arch.clone(), &mut random(7)).tensors(&plain);
     let loss = Iql {
         expectile: 0.7,

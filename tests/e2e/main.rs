@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout)]
 
 mod data;
+mod devices;
 mod edits;
 mod exports;
 mod faults;

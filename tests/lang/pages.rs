@@ -43,7 +43,7 @@ pub fn trials() -> Vec<Trial> {
     out
 }
 
-/// The machine that the fence names: `memory=2GiB cores=4 devices=cpu,cuda device=cuda:1`.
+/// The machine that the fence names: `memory=2GiB cores=4 devices=cpu,libtorch device=libtorch:cuda:1`.
 fn machine(example: &Example) -> Machine {
     let read = |word: &str| -> Device { word.parse().unwrap_or_else(|e| panic!("{e}")) };
     let memory = example.get("memory").map(|text| Limit {

@@ -15,6 +15,7 @@ use align_runtime_api::{Library, NodeStatus, Profile};
 
 use crate::commands::{Exit, ProgramArgs};
 use crate::eyes::{Print, Prints};
+use crate::machine;
 use crate::ui::plan_table;
 use crate::ui::term::{Look, errln, fail};
 
@@ -373,9 +374,6 @@ pub(crate) fn refuse_store(error: &StoreError) -> Exit {
     Exit::Usage
 }
 
-/// How numbers are computed, as part of every key: on the processor, in single precision.
-pub(crate) const NUMERIC: &str = "cpu-f32";
-
 /// What executes the standard library: all of it, or what a build without `exec` has of it.
 pub(crate) fn library() -> &'static dyn Library {
     #[cfg(feature = "exec")]
@@ -409,10 +407,12 @@ pub(crate) fn look_at_data(what: &str, task: Option<&str>) -> Result<Profile, St
 
 /// Variables that workers need beside their own.
 pub(crate) fn worker_environment() -> Vec<(OsString, OsString)> {
+    let mut all: Vec<(OsString, OsString)> = Vec::new();
     #[cfg(feature = "exec")]
-    return align_stdlib::exec::simulator::environment();
-    #[cfg(not(feature = "exec"))]
-    return Vec::new();
+    all.extend(align_stdlib::exec::simulator::environment());
+    // A worker sees the one card that it is to use.
+    all.extend(machine::card().map(|word| ("CUDA_VISIBLE_DEVICES".into(), word.into())));
+    all
 }
 
 /// The library, if it can train.
@@ -438,7 +438,7 @@ pub(crate) fn with_store<T>(
 /// What the store knows of each node.
 pub(crate) fn statuses(plan: &Plan, root: &Path) -> Result<Vec<NodeStatus>, Exit> {
     with_store(root, |store, library| {
-        align_runtime::status(plan, store, library, NUMERIC)
+        align_runtime::status(plan, store, library, machine::numeric())
     })
 }
 

@@ -1,14 +1,168 @@
 //! What machine is this?  Its cores, the memory that this process may use, the devices that this build knows.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use align_compiler::machine::{Device, Limit, Machine};
+use align_runtime::cards::{Card, cards};
 
-/// Devices of this build, the best first.
-const DEVICES: &[Device] = &[Device::Cpu];
+/// What a person asked for.
+static WANTED: OnceLock<Device> = OnceLock::new();
 
-/// This machine; `memory` and `device` as a person gave them.
-pub(crate) fn this(memory: Option<u64>, device: Device) -> Machine {
+/// Takes what a person asked for, once.
+pub(crate) fn compute_on(device: Device) {
+    let _ = WANTED.set(device);
+}
+
+/// One device, as `align devices` shows it.
+pub(crate) struct Seen {
+    /// The device.
+    pub(crate) device: Device,
+    /// What it is, with versions.
+    pub(crate) what: String,
+    /// Bytes of memory, and how many of them are free.
+    pub(crate) memory: Option<(u64, u64)>,
+}
+
+/// A device that is not there, and why.
+pub(crate) struct Missing {
+    /// How it would be named.
+    pub(crate) name: &'static str,
+    /// Why it is not there.
+    pub(crate) why: String,
+}
+
+/// Devices of this build and this machine, the best first, and those that are not there.
+pub(crate) fn devices() -> (Vec<Seen>, Vec<Missing>) {
+    let (built, with_cuda) = libtorch();
+    let memory = available().map(|all| (all, free().unwrap_or(all).min(all)));
+    let seen = |device, what| Seen {
+        device,
+        what,
+        memory,
+    };
+    let mut there = Vec::new();
+    let mut missing = Vec::new();
+    let found = cards();
+    match (&built, &found) {
+        (Some(version), Ok(found)) if with_cuda => {
+            for (n, card) in found.cards.iter().enumerate() {
+                there.push(Seen {
+                    device: Device::Cuda(n as u32),
+                    what: format!("{}, libtorch {version}, driver {}", card.name, found.driver),
+                    memory: Some((card.memory, card.free)),
+                });
+            }
+            if found.cards.is_empty() {
+                missing.push("`CUDA_VISIBLE_DEVICES` leaves no card".to_owned());
+            }
+        }
+        (Some(_), Ok(found)) => missing.push(format!(
+            "there is {}, but this build's libtorch is the one for processors: `runtime/setup-libtorch.sh --cuda`",
+            names(&found.cards)
+        )),
+        (None, Ok(found)) => missing.push(format!(
+            "there is {}, but this build has no libtorch: `runtime/setup-libtorch.sh --cuda`",
+            names(&found.cards)
+        )),
+        (_, Err(why)) => missing.push(why.clone()),
+    }
+    let mut missing: Vec<Missing> = missing
+        .into_iter()
+        .map(|why| Missing {
+            name: "libtorch:cuda:0",
+            why,
+        })
+        .collect();
+    there.push(seen(
+        Device::Cpu,
+        "the processor, by burn's own kernels".into(),
+    ));
+    match built {
+        Some(version) => {
+            let what = format!("the processor, by libtorch {version}");
+            there.push(seen(Device::Libtorch, what));
+        }
+        None => missing.insert(
+            0,
+            Missing {
+                name: "libtorch",
+                why: "this build has no libtorch: `runtime/setup-libtorch.sh`".into(),
+            },
+        ),
+    }
+    (there, missing)
+}
+
+/// The devices alone; the driver of cards is asked only where they could be used.
+fn usable() -> Vec<Device> {
+    let (built, with_cuda) = libtorch();
+    let cards = if with_cuda {
+        cards().map_or(0, |found| found.cards.len() as u32)
+    } else {
+        0
+    };
+    let own = [Some(Device::Cpu), built.map(|_| Device::Libtorch)];
+    (0..cards)
+        .map(Device::Cuda)
+        .chain(own.into_iter().flatten())
+        .collect()
+}
+
+fn names(cards: &[Card]) -> String {
+    match cards {
+        [] => "no card in sight".into(),
+        [one] => one.name.clone(),
+        [first, ..] => format!("{} and {} more", first.name, cards.len() - 1),
+    }
+}
+
+/// The version of libtorch that this build has, and whether it is the one with CUDA.
+fn libtorch() -> (Option<&'static str>, bool) {
+    #[cfg(feature = "libtorch")]
+    return (
+        Some(option_env!("ALIGN_LIBTORCH").unwrap_or("of an unknown version")),
+        align_stdlib::exec::device::cuda(),
+    );
+    #[cfg(not(feature = "libtorch"))]
+    (None, false)
+}
+
+/// The device that computes: what was asked for, `auto` as the best there is.
+pub(crate) fn chosen() -> Device {
+    static CHOSEN: OnceLock<Device> = OnceLock::new();
+    *CHOSEN.get_or_init(|| this(None).chosen())
+}
+
+/// What a worker's `CUDA_VISIBLE_DEVICES` is to say, where a card computes.
+pub(crate) fn card() -> Option<String> {
+    let Device::Cuda(n) = chosen() else {
+        return None;
+    };
+    let found = cards().ok()?.cards.into_iter().nth(n as usize)?;
+    Some(found.visible)
+}
+
+/// The device as a worker names it: the card that it sees is its first.
+pub(crate) fn in_worker() -> String {
+    match chosen() {
+        Device::Cuda(_) => Device::Cuda(0).to_string(),
+        other => other.to_string(),
+    }
+}
+
+/// How numbers are computed, as part of every key: the kernels and their precision.
+pub(crate) fn numeric() -> &'static str {
+    match chosen() {
+        Device::Cuda(_) => "libtorch-cuda-f32",
+        Device::Libtorch => "libtorch-f32",
+        Device::Auto | Device::Cpu => "cpu-f32",
+    }
+}
+
+/// This machine; `memory` as a person gave it.
+pub(crate) fn this(memory: Option<u64>) -> Machine {
+    let device = WANTED.get().copied().unwrap_or_default();
     let own = || {
         available().map(|amount| Limit {
             amount,
@@ -25,7 +179,7 @@ pub(crate) fn this(memory: Option<u64>, device: Device) -> Machine {
             .ok()
             .map(|n| n.get() as u64),
         device,
-        devices: DEVICES.to_vec(),
+        devices: usable(),
     }
 }
 
@@ -50,9 +204,20 @@ fn available() -> Option<u64> {
     limits.chain(total(&info)).min()
 }
 
+/// Bytes of memory that nothing has taken.
+fn free() -> Option<u64> {
+    let info = std::fs::read_to_string("/proc/meminfo").ok()?;
+    entry(&info, "MemAvailable:")
+}
+
 /// `MemTotal` of `/proc/meminfo`, in bytes.
 fn total(info: &str) -> Option<u64> {
-    let line = info.lines().find_map(|l| l.strip_prefix("MemTotal:"))?;
+    entry(info, "MemTotal:")
+}
+
+/// A line of `/proc/meminfo`, in bytes.
+fn entry(info: &str, name: &str) -> Option<u64> {
+    let line = info.lines().find_map(|l| l.strip_prefix(name))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib * 1024)
 }

@@ -62,6 +62,16 @@ struct Cli {
         hide_env_values = true
     )]
     mujoco: Option<std::path::PathBuf>,
+    /// What computes: `auto` (the best there is), `cpu`, `libtorch`, `libtorch:cuda:0`; `align devices` lists them.
+    #[arg(
+        long,
+        global = true,
+        value_name = "DEVICE",
+        default_value = "auto",
+        env = "ALIGN_DEVICE",
+        hide_env_values = true
+    )]
+    device: align_compiler::machine::Device,
     #[command(subcommand)]
     command: commands::Command,
 }
@@ -70,6 +80,7 @@ fn main() -> ExitCode {
     match Cli::try_parse() {
         Ok(cli) => {
             host::simulate_by(cli.mujoco);
+            machine::compute_on(cli.device);
             commands::run(cli.command).into()
         }
         Err(error) => {

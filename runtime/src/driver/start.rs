@@ -243,7 +243,9 @@ impl Driver<'_> {
             .arg(self.store.root())
             .arg("--attempt")
             .arg(attempt.to_string())
+            // One stage, one thread: lanes run side by side.
             .env("RAYON_NUM_THREADS", "1")
+            .env("OMP_NUM_THREADS", "1")
             .envs(self.options.environment.iter().cloned())
             .env(worker::CONTROL, "stdin")
             // Its own group, so that Ctrl-C in a terminal reaches it through us only.

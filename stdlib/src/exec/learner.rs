@@ -10,6 +10,7 @@ use burn::prelude::*;
 
 use crate::exec::adapter::{ADAPTER, Adapter};
 use crate::exec::denoiser::numbers;
+use crate::exec::device;
 use crate::exec::facts::{EMA, Facts, MODEL, OPTIM, STATE, State, read};
 use crate::exec::imported;
 use crate::exec::optim::{Optimiser, clip};
@@ -68,12 +69,7 @@ impl std::ops::Deref for Tracked {
 
 /// The device of a job.
 pub fn device(job: &Job) -> Result<Device, JobError> {
-    match job.device.as_str() {
-        "cpu" | "" => Ok(Device::flex()),
-        other => Err(JobError::Failed(format!(
-            "this build has no device `{other}`, only `cpu`"
-        ))),
-    }
+    device::open(&job.device)
 }
 
 /// A number field of a stage.

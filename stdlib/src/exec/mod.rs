@@ -8,6 +8,7 @@ pub mod chain;
 mod collecting;
 pub mod data;
 pub mod denoiser;
+pub mod device;
 pub mod drawing;
 pub mod env;
 pub mod facts;

@@ -146,7 +146,7 @@ impl Store {
             node,
             inputs,
             numeric: "cpu-f32".into(),
-            device: "cpu".into(),
+            device: std::env::var("ALIGN_TEST_DEVICE").unwrap_or_else(|_| "cpu".into()),
             simulator: None,
         }
     }

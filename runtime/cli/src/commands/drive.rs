@@ -13,6 +13,7 @@ use super::download::DownloadArgs;
 use super::ended::Around;
 use super::{MachineArgs, StoreArgs, duration};
 use crate::host;
+use crate::machine;
 
 #[derive(Args, Debug)]
 pub(super) struct DriveArgs {
@@ -60,8 +61,8 @@ impl DriveArgs {
             keep_going: self.keep_going,
             fail_fast: self.fail_fast,
             interrupt,
-            numeric: host::NUMERIC.to_owned(),
-            device: self.device(),
+            numeric: machine::numeric().to_owned(),
+            device: machine::in_worker(),
             environment: host::worker_environment(),
             ..RunOptions::default()
         };
@@ -112,6 +113,6 @@ impl DriveArgs {
     }
 
     fn device(&self) -> String {
-        self.machine.machine().chosen().to_string()
+        machine::chosen().to_string()
     }
 }

@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::{Exit, ProgramArgs, StoreArgs};
 use crate::host;
+use crate::machine;
 use crate::ui::term::{fail, outln};
 
 const AFTER: &str = "\
@@ -41,7 +42,7 @@ pub(crate) fn run(args: &ExportArgs) -> Exit {
     let folder = args.to.clone().unwrap_or_else(|| PathBuf::from(&args.node));
     let made = host::with_store(&args.store.store, |store, library| {
         let wanted = (args.node.as_str(), &port);
-        let files = portable(&planned.plan, store, library, host::NUMERIC, wanted);
+        let files = portable(&planned.plan, store, library, machine::numeric(), wanted);
         Ok(files.and_then(|files| write(&folder, &files).map(|()| files)))
     });
     let made = match made {

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::{Exit, ProgramArgs, StoreArgs};
 use crate::host;
+use crate::machine;
 use crate::ui::term::{Look, Tone, out, outln};
 
 const AFTER: &str = "\
@@ -64,7 +65,7 @@ pub(crate) fn run(args: &GcArgs) -> Exit {
         store.gc(&Waste {
             plans: &plans,
             library,
-            numeric: host::NUMERIC,
+            numeric: machine::numeric(),
             older: older.unwrap_or(Duration::MAX),
             dry: args.dry_run,
         })

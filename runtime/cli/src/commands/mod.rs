@@ -4,6 +4,7 @@ mod baseline;
 mod check;
 mod completions;
 mod data;
+mod devices;
 mod doc;
 mod download;
 mod drive;
@@ -30,7 +31,7 @@ mod worker;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use align_compiler::machine::{Device, Machine};
+use align_compiler::machine::Machine;
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueHint};
 
@@ -94,6 +95,8 @@ pub(crate) enum Command {
     Gc(gc::GcArgs),
     /// Check that everything in the store is what was written.
     Fsck(fsck::FsckArgs),
+    /// List what can compute here, and why something cannot.
+    Devices(devices::DevicesArgs),
     /// Show what is in a dataset: episodes, lengths, returns, ranges, ways through a maze.
     Data(data::DataArgs),
     /// Draw the graph of a program.
@@ -130,6 +133,7 @@ pub(crate) fn run(command: Command) -> Exit {
         Command::Gc(args) => gc::run(&args),
         Command::Fsck(args) => fsck::run(&args),
         Command::Data(args) => data::run(&args),
+        Command::Devices(args) => devices::run(&args),
         Command::Graph(args) => graph::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Doc(args) => doc::run(&args),
@@ -182,9 +186,6 @@ pub(crate) struct MachineArgs {
     /// Refuse a node that needs more memory than this, such as `8GiB` (default: what the machine has).
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) memory: Option<u64>,
-    /// What computes: `auto` (the best there is), `cpu`, `cuda`, `cuda:1`, `libtorch`.
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    pub(crate) device: Device,
     /// Stop a run after this long, as with Ctrl-C: `30min`, `2h`; a plan warns when it is not enough.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) budget: Option<f64>,
@@ -193,7 +194,7 @@ pub(crate) struct MachineArgs {
 impl MachineArgs {
     /// The machine with these limits.
     pub(crate) fn machine(&self) -> Machine {
-        crate::machine::this(self.memory, self.device)
+        crate::machine::this(self.memory)
     }
 }
 

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::{Exit, MachineArgs, ProgramArgs, StoreArgs};
 use crate::host;
+use crate::machine;
 use crate::ui::plan_table;
 use crate::ui::term::{Look, errln, fail, out};
 
@@ -56,7 +57,7 @@ pub(crate) fn run(args: &PlanArgs) -> Exit {
     };
     let plan = &planned.plan;
     let asked = host::with_store(&args.store.store, |store, library| {
-        let outlook = align_runtime::outlook(plan, store, library, host::NUMERIC)?;
+        let outlook = align_runtime::outlook(plan, store, library, machine::numeric())?;
         let foreseen = host::foresee(&planned, store, &outlook, args.machine.budget, jobs)
             .map(|timing| (outlook, timing));
         let wanted = foreseen.as_ref().ok().filter(|_| args.output.is_some());

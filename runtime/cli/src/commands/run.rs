@@ -14,6 +14,7 @@ use super::drive::DriveArgs;
 use super::ended::{Ended, show, write_page};
 use super::{Exit, ProgramArgs};
 use crate::host::{self, Planned};
+use crate::machine;
 use crate::ui::progress::Progress;
 use crate::ui::term::{errln, fail, outln};
 
@@ -156,7 +157,7 @@ fn drive(args: &RunArgs, planned: &Planned) -> Result<Ended, Exit> {
     };
     // After an interrupt the store knows more than the driver, which stopped asking.
     let statuses = if outcome.interrupted {
-        align_runtime::status(plan, &store, library, host::NUMERIC).unwrap_or(outcome.nodes)
+        align_runtime::status(plan, &store, library, machine::numeric()).unwrap_or(outcome.nodes)
     } else {
         outcome.nodes
     };

@@ -73,6 +73,11 @@ pub(crate) const PUBLISHED: &[Published] = &[
         text: include_str!("../../schema/events.json"),
     },
     Published {
+        name: "devices",
+        of: "align devices --json",
+        text: include_str!("../../schema/devices.json"),
+    },
+    Published {
         name: "gc",
         of: "align gc --json",
         text: include_str!("../../schema/gc.json"),

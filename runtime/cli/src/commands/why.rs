@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::{Exit, ProgramArgs, StoreArgs};
 use crate::host;
+use crate::machine;
 use crate::ui::plan_table::words;
 use crate::ui::term::{Look, Tone, fail, out, outln};
 
@@ -38,7 +39,13 @@ pub(crate) fn run(args: &WhyArgs) -> Exit {
         Err(exit) => return exit,
     };
     let found = host::with_store(&args.store.store, |store, library| {
-        align_runtime::why(&planned.plan, store, library, host::NUMERIC, &args.node)
+        align_runtime::why(
+            &planned.plan,
+            store,
+            library,
+            machine::numeric(),
+            &args.node,
+        )
     });
     let why = match found {
         Ok(Some(why)) => why,

@@ -1,0 +1,76 @@
+//! What computes?  The one place that knows the tensor libraries of this build.
+//!
+//! `cpu` is burn's own kernels, which every build has; `libtorch` and `libtorch:cuda:N` are libtorch's, in a build with the feature of that name.
+
+use align_runtime_api::JobError;
+use burn::prelude::Device;
+
+/// Opens a device by the name that `--device` takes; in a worker the card it is to use is the only one it sees.
+///
+/// Errors: a device that this build or this machine has not.  Never another device in its place.
+pub fn open(name: &str) -> Result<Device, JobError> {
+    match name {
+        "cpu" | "" => Ok(Device::flex()),
+        other => libtorch(other).map_err(JobError::Failed),
+    }
+}
+
+/// Whether this build has libtorch.
+pub const LIBTORCH: bool = cfg!(feature = "libtorch");
+
+/// Whether libtorch is there with its part for CUDA.
+pub fn cuda() -> bool {
+    #[cfg(feature = "libtorch")]
+    return tch::utils::has_cuda();
+    #[cfg(not(feature = "libtorch"))]
+    false
+}
+
+#[cfg(feature = "libtorch")]
+#[expect(
+    deprecated,
+    reason = "burn 0.22 is the last with libtorch, and what it names in its place does not build without a download of LLVM"
+)]
+fn libtorch(name: &str) -> Result<Device, String> {
+    // One process is one stage: lanes run side by side, each on a thread of its own.
+    tch::set_num_threads(1);
+    if name == "libtorch" {
+        return Ok(Device::libtorch());
+    }
+    let card = name
+        .strip_prefix("libtorch:cuda:")
+        .and_then(|n| n.parse::<usize>().ok())
+        .ok_or_else(|| format!("this build has no device `{name}`"))?;
+    if !cuda() {
+        return Err(format!(
+            "`{name}`: this build's libtorch is the one for processors (`runtime/setup-libtorch.sh --cuda` gets the other)"
+        ));
+    }
+    let cards = tch::Cuda::device_count();
+    if card as i64 >= cards {
+        return Err(format!("`{name}`: CUDA finds {cards} cards here"));
+    }
+    Ok(Device::libtorch_cuda(card))
+}
+
+#[cfg(not(feature = "libtorch"))]
+fn libtorch(name: &str) -> Result<Device, String> {
+    Err(format!(
+        "this build has no device `{name}`, only `cpu`; `runtime/setup-libtorch.sh` says how libtorch is built in"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_that_is_not_there_is_never_replaced() {
+        assert!(open("cpu").is_ok() && open("").is_ok());
+        assert_eq!(open("libtorch").is_ok(), LIBTORCH);
+        for name in ["libtorch:cuda:99", "cuda", "libtorch:cuda:", "gpu"] {
+            let error = open(name).unwrap_err().to_string();
+            assert!(error.contains(name), "{error}");
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What can compute: what is listed, and what is refused.
+
+use std::process::Command;
+
+use align_tests::binary::align;
+use serde_json::Value;
+
+use crate::scene::Scene;
+
+#[test]
+fn devices_are_listed_with_reasons_for_those_that_are_missing() {
+    let scene = Scene::new("tiny.align");
+    let ran = align(scene.path(), &["devices", "--json"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let document: Value = serde_json::from_str(&ran.out).expect("JSON");
+    let names = |list: &str| -> Vec<String> {
+        let all = document[list].as_array().expect("an array");
+        let names = all.iter().filter_map(|d| d["name"].as_str());
+        names.map(ToOwned::to_owned).collect()
+    };
+    let (there, missing) = (names("devices"), names("missing"));
+    assert!(there.contains(&"cpu".to_owned()), "{document}");
+    for name in ["libtorch", "libtorch:cuda:0"] {
+        let (here, gone) = (
+            there.iter().any(|n| n == name),
+            missing.iter().any(|n| n == name),
+        );
+        assert!(here != gone, "`{name}` is either here or not: {document}");
+    }
+    let chosen = document["devices"].as_array().into_iter().flatten();
+    assert_eq!(chosen.filter(|d| d["chosen"] == true).count(), 1);
+    let shown = align(scene.path(), &["devices"]);
+    assert!(
+        shown.out.contains("cpu") && shown.out.contains(" free"),
+        "{}",
+        shown.out
+    );
+}
+
+#[test]
+fn a_device_that_is_not_there_is_an_error_and_never_replaced() {
+    let scene = Scene::new("one.align");
+    let refused = scene.run(&["--device", "libtorch:cuda:63"]);
+    assert_eq!(refused.code, 1, "{}", refused.err);
+    assert!(
+        refused.err.contains("A8003") && refused.err.contains("`libtorch:cuda:63`"),
+        "{}",
+        refused.err
+    );
+    assert!(!scene.path().join(".align/nodes").exists());
+    let unknown = scene.run(&["--device", "gpu"]);
+    assert_eq!(unknown.code, 2, "{}", unknown.err);
+    assert!(unknown.err.contains("wanted `auto`"), "{}", unknown.err);
+}
+
+/// A binary with libtorch, which the default build is not: `ALIGN_TEST_LIBTORCH` names one.
+fn libtorch() -> Option<String> {
+    std::env::var("ALIGN_TEST_LIBTORCH").ok()
+}
+
+#[test]
+fn libtorch_trains_to_the_same_numbers_under_keys_of_its_own() {
+    let Some(binary) = libtorch() else {
+        println!("left out: no binary with libtorch (ALIGN_TEST_LIBTORCH names one)");
+        return;
+    };
+    let scene = Scene::new("one.align");
+    let nodes = |device: &str| -> Vec<Value> {
+        let call = |command: &str, more: &[&str]| {
+            let mut run = Command::new(&binary);
+            run.current_dir(scene.path())
+                .env_remove("LIBTORCH")
+                .env_remove("LD_LIBRARY_PATH");
+            run.args([command, "main.align", "--device", device])
+                .args(more);
+            run.output().expect("it starts")
+        };
+        let ran = call("run", &[]);
+        assert!(
+            ran.status.success(),
+            "{}",
+            String::from_utf8_lossy(&ran.stderr)
+        );
+        let text = call("status", &["--json"]).stdout;
+        let document: Value = serde_json::from_slice(&text).expect("JSON");
+        document["nodes"].as_array().cloned().expect("nodes")
+    };
+    let (own, other) = (nodes("cpu"), nodes("libtorch"));
+    for (a, b) in own.iter().zip(&other) {
+        assert_eq!((&a["id"], &b["state"]), (&b["id"], &a["state"]));
+        assert_ne!(a["key"], b["key"], "{}", a["id"]);
+        if a["kind"] == "dataset" {
+            assert_eq!(a["outputs"], b["outputs"]);
+            continue;
+        }
+        for metric in ["valid.loss", "loss"] {
+            let of = |n: &Value| n["last"][metric].as_f64().unwrap_or(f64::NAN);
+            let (a, b) = (of(a), of(b));
+            assert!((a / b - 1.0).abs() < 1e-2, "{metric}: {a} and {b}");
+        }
+    }
+}
