@@ -43,7 +43,8 @@ to=$(cd "$to" && pwd)
 mark=$to/kind
 
 if [ "$(cat "$mark" 2>/dev/null)" != "$kind $version" ]; then
-    work=$(mktemp -d "$to/download.XXXXXX")
+    work=$to/download.$$
+    mkdir "$work"
     trap 'rm -rf "$work"' EXIT
     python3 -m venv "$work/venv" || fail "Python cannot make an environment (\`python3 -m venv\`; Debian: python3-venv)"
     get=("$work/venv/bin/pip" download --quiet --disable-pip-version-check --only-binary :all: --dest "$work")

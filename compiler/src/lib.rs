@@ -106,7 +106,8 @@ pub fn check(world: &dyn World, main: &str, options: &Options) -> Checked {
         )
     });
     if let Some(made) = &plan {
-        let more = resources::memory(made, &program, &sources, &options.machine);
+        let mut more = resources::memory(made, &program, &sources, &options.machine);
+        more.extend(resources::named(made, &program, &sources, &options.machine));
         if !more.is_empty() {
             diagnostics.extend(more);
             diag::sort(&mut diagnostics);

@@ -4,6 +4,7 @@
 
 use align_grammar::ast::Span;
 use align_plan::{Node, Place, Plan};
+use align_schema::Value;
 
 use crate::diag::{Diagnostic, FileId, Sources};
 use crate::estimate::{self, Memory, bytes, count};
@@ -39,6 +40,48 @@ pub fn device(sources: &mut Sources, machine: &Machine) -> Option<Diagnostic> {
         .with_label(format!("there is {}", crate::suggest::all_of(&there)))
         .with_help(help),
     )
+}
+
+/// A8003: a stage names a device that is not there.
+pub fn named(
+    plan: &Plan,
+    program: &Program,
+    sources: &Sources,
+    machine: &Machine,
+) -> Vec<Diagnostic> {
+    let there = |name: &str| {
+        machine.devices.iter().any(|device| match device {
+            Device::Cpu => name == "cpu",
+            Device::Libtorch => name == "libtorch",
+            Device::Cuda(_) => name == "cuda",
+            Device::Auto => false,
+        })
+    };
+    let mut out: Vec<Diagnostic> = Vec::new();
+    let mut said: Vec<&Place> = Vec::new();
+    for node in &plan.nodes {
+        let Some(Value::Name(name)) = node.value("device") else {
+            continue;
+        };
+        if machine.devices.is_empty() || there(name) || said.contains(&&node.place) {
+            continue;
+        }
+        said.push(&node.place);
+        let (file, span) = find(&node.place, program, sources, |def| {
+            def.name.text == node.name
+        });
+        out.push(
+            Diagnostic::error(
+                "A8003",
+                file,
+                span,
+                format!("`{}` computes on `{name}`, which is not there", node.name),
+            )
+            .with_label("this stage")
+            .with_help("`align devices` says what is there and why something is not; without the field it computes on `--device`"),
+        );
+    }
+    out
 }
 
 /// A8004: more lanes at a time than cores.

@@ -7,8 +7,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use align_plan::{Digest, Key, Node, Part};
-use align_runtime_api::Library;
+use align_plan::{Digest, Key, Node, NodeKind, Part};
+use align_runtime_api::{Library, device};
 use serde::{Deserialize, Serialize};
 
 use crate::disk;
@@ -32,6 +32,9 @@ const SETTLED: Duration = Duration::from_secs(2);
 
 /// More files than this are one part of a key: nobody reads a list of thousands.
 const MANY: usize = 8;
+
+/// Numbers of the processor, which no device makes.
+const HOST: &str = "cpu-f32";
 
 /// Computes keys, and remembers the digests of files outside.
 pub struct Keys<'a> {
@@ -58,7 +61,13 @@ impl<'a> Keys<'a> {
     /// Parts of a node's key, given the content digests of its inputs.  The error names a file that cannot be read.
     pub fn parts(&self, node: &Node, inputs: &[Digest]) -> Result<Vec<Part>, String> {
         let semantics = self.library.semantics(node);
-        let mut parts = align_plan::parts(node, inputs, &self.numeric, &semantics);
+        let numeric: &str = match device::named(node) {
+            // What is simulated or read is the same on every device.
+            None if node.kind == NodeKind::Dataset && node.needs.is_empty() => HOST,
+            None => &self.numeric,
+            Some(name) => device::numeric(name),
+        };
+        let mut parts = align_plan::parts(node, inputs, numeric, &semantics);
         if let Some(simulator) = self.library.simulator(node) {
             parts.push(Part {
                 name: "simulator".into(),

@@ -216,6 +216,14 @@ const STAGE: Block = Block {
             ),
             Bounds::closed(1.0, 65536.0),
         ),
+        effect(
+            field(
+                "device",
+                Ty::Enum(&["cpu", "libtorch", "cuda"]),
+                "What computes this stage, whatever `--device` says: burn's own kernels, libtorch's on the processor, or libtorch's on a graphics card.",
+            ),
+            Effect::Inert,
+        ),
         field(
             "adapter",
             Ty::Call(Group::Adapter),

@@ -162,7 +162,9 @@ impl Checker<'_> {
             );
         }
         let good = error.is_none();
-        error.into_iter().for_each(|e| self.report(e));
+        if let Some(error) = error {
+            self.report(error);
+        }
         good
     }
 

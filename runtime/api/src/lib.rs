@@ -3,6 +3,7 @@
 //! The runtime knows no mathematics and the library knows no store: a job comes with paths to read, a trainer gives bytes to
 //! keep.
 
+pub mod device;
 mod event;
 mod fetching;
 mod job;

@@ -153,11 +153,7 @@ pub(crate) fn in_worker() -> String {
 
 /// How numbers are computed, as part of every key: the kernels and their precision.
 pub(crate) fn numeric() -> &'static str {
-    match chosen() {
-        Device::Cuda(_) => "libtorch-cuda-f32",
-        Device::Libtorch => "libtorch-f32",
-        Device::Auto | Device::Cpu => "cpu-f32",
-    }
+    align_runtime_api::device::numeric(&in_worker())
 }
 
 /// This machine; `memory` as a person gave it.

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use align_plan::{Need, Node};
-use align_runtime_api::{Input, Job, NodeState, RunEvent};
+use align_runtime_api::{Input, Job, NodeState, RunEvent, device};
 use align_schema::{Dim, Port};
 
 use super::replan::at;
@@ -277,13 +277,15 @@ impl Driver<'_> {
                 start_from(&mut node, &mut inputs, need);
             }
         }
+        let device = device::named(&node).map_or_else(|| self.options.device.clone(), Into::into);
+        let numeric = device::named(&node).map(device::numeric);
         Job {
             simulator: self.library.simulator(&node),
             key: course(&work.key, turns),
             node,
             inputs,
-            numeric: self.options.numeric.clone(),
-            device: self.options.device.clone(),
+            numeric: numeric.map_or_else(|| self.options.numeric.clone(), Into::into),
+            device,
         }
     }
 

@@ -107,12 +107,8 @@ impl DriveArgs {
     /// What the page says of this machine.
     pub(super) fn around(&self) -> Around<'_> {
         Around {
-            device: self.device(),
+            device: machine::chosen().to_string(),
             store: &self.store.store,
         }
-    }
-
-    fn device(&self) -> String {
-        machine::chosen().to_string()
     }
 }
