@@ -1,26 +1,43 @@
 //! Do the crates depend on each other only along the arrows of ARCHITECTURE.md?  Asked of `cargo tree`, so that a feature
 //! that brings a dependency in by the back door is seen too.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use align_tests::run;
 
-/// Names of everything that a package links, itself included, with the features it has when it is built alone.
-fn tree(package: &str) -> BTreeSet<String> {
-    let args = [
-        "tree", "--locked", "-p", package, "-e", "normal", "--prefix", "none", "-f", "{p}",
-    ];
+/// Lines of `cargo tree`.
+fn lines(which: &[&str]) -> Vec<String> {
+    let args = [&["tree", "--locked", "--prefix", "none"], which].concat();
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let out = run(&cargo, &args);
     assert!(
         out.status.success(),
-        "cargo tree -p {package}: {}",
+        "cargo tree {which:?}: {}",
         String::from_utf8_lossy(&out.stderr)
     );
-    String::from_utf8_lossy(&out.stdout)
-        .lines()
-        .filter_map(|l| l.split(' ').next())
-        .map(str::to_owned)
+    let text = String::from_utf8_lossy(&out.stdout);
+    text.lines().map(str::to_owned).collect()
+}
+
+/// Names of everything that a package links, itself included, with the features it has when it is built alone.
+fn tree(package: &str) -> BTreeSet<String> {
+    let lines = lines(&["-p", package, "-e", "normal", "-f", "{p}"]);
+    let names = lines.iter().filter_map(|l| l.split(' ').next());
+    names.map(str::to_owned).collect()
+}
+
+/// The features of every package of a build.
+fn features(of: &[&str]) -> BTreeMap<String, String> {
+    let which = [of, &["-f", "{p}|{f}"]].concat();
+    let lines = lines(&which);
+    let pairs = lines.iter().filter_map(|l| l.split_once('|'));
+    pairs
+        .map(|(package, features)| {
+            (
+                package.to_owned(),
+                features.trim_end_matches(" (*)").to_owned(),
+            )
+        })
         .collect()
 }
 
@@ -97,4 +114,22 @@ fn the_binary_links_the_tensor_library() {
     for name in ["burn", "clap", "pest", "miette", "align-stdlib"] {
         assert!(all.contains(name), "the binary does not link {name}");
     }
+}
+
+#[test]
+fn the_tensor_library_is_built_once_for_the_binary_and_the_tests() {
+    let alone = features(&["-p", "align", "-e", "normal,build"]);
+    let all = features(&["--workspace", "-e", "normal,build,dev"]);
+    let burn = lines(&["-p", "burn", "-e", "normal,build", "-f", "{p}"]);
+    let mut seen = 0;
+    for package in burn.iter().map(|l| l.trim_end_matches(" (*)")) {
+        if let (Some(a), Some(b)) = (alone.get(package), all.get(package)) {
+            assert_eq!(
+                a, b,
+                "{package}: other features in the tests than in the binary"
+            );
+            seen += 1;
+        }
+    }
+    assert!(seen > 50, "{seen}");
 }
