@@ -49,13 +49,10 @@ pub fn named(
     sources: &Sources,
     machine: &Machine,
 ) -> Vec<Diagnostic> {
+    // `cuda` is the first card, which is there where any is.
     let there = |name: &str| {
-        machine.devices.iter().any(|device| match device {
-            Device::Cpu => name == "cpu",
-            Device::Libtorch => name == "libtorch",
-            Device::Cuda(_) => name == "cuda",
-            Device::Auto => false,
-        })
+        let device = name.parse::<Device>();
+        machine.devices.is_empty() || device.is_ok_and(|d| machine.devices.contains(&d))
     };
     let mut out: Vec<Diagnostic> = Vec::new();
     let mut said: Vec<&Place> = Vec::new();
@@ -63,7 +60,7 @@ pub fn named(
         let Some(Value::Name(name)) = node.value("device") else {
             continue;
         };
-        if machine.devices.is_empty() || there(name) || said.contains(&&node.place) {
+        if there(name) || said.contains(&&node.place) {
             continue;
         }
         said.push(&node.place);

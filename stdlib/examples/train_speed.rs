@@ -12,10 +12,12 @@
 )]
 #![allow(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
+#[path = "../tests/support/plain.rs"]
+mod plain;
+
 use std::time::Instant;
 
 use align_schema::{Call, Dim, Quantity, Value};
-use align_stdlib::exec::data::{Kind, Meta, Normaliser, Scheme, Split};
 use align_stdlib::exec::denoiser::{Condition, Denoiser};
 use align_stdlib::exec::facts::Facts;
 use align_stdlib::exec::optim::{Optimiser, clip};
@@ -60,30 +62,11 @@ fn model() -> Denoiser {
             ("temperature", Value::Float(1.0)),
         ],
     );
-    let normaliser = Normaliser {
-        scheme: Scheme::Limits,
-        act: 3,
-        obs: 11,
-        centre: vec![0.0; 14],
-        scale: vec![1.0; 14],
-        knots: Vec::new(),
-    };
-    let meta = Meta {
-        kind: Kind::Rollouts,
-        task: None,
-        horizon: 32,
-        stride: 1,
-        normaliser,
-        split: Split::default(),
-        goal: None,
-        source: String::new(),
-        rewards: true,
-    };
     let fields = [("net", net), ("sampler", sampler)];
     let model = Value::from(fields.map(|(n, c)| (n.to_owned(), Value::from(c))).to_vec());
     Denoiser::new(&Facts {
         model,
-        meta,
+        meta: plain::meta(3, 11, 32),
         discount: 1.0,
         starts: Vec::new(),
     })

@@ -3,6 +3,8 @@
 #![cfg(feature = "exec")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/plain.rs"]
+mod plain;
 #[path = "support/pytorch.rs"]
 mod pytorch;
 #[path = "support/tested.rs"]
@@ -12,7 +14,7 @@ use std::sync::Arc;
 
 use align_schema::{Call, Dim, Quantity, Value};
 use align_stdlib::exec::chain::Kernel;
-use align_stdlib::exec::data::{Kind, Meta, Normaliser, Scheme, Split, TransitionBatch};
+use align_stdlib::exec::data::{Meta, TransitionBatch};
 use align_stdlib::exec::denoiser::{Condition, Denoiser, numbers};
 use align_stdlib::exec::facts::Facts;
 use align_stdlib::exec::judge::reward_scale;
@@ -67,24 +69,9 @@ fn denoiser(
             ("temperature", Value::Float(1.0)),
         ],
     );
-    let normaliser = Normaliser {
-        scheme: Scheme::Limits,
-        act: 2,
-        obs: 4,
-        centre: vec![0.0; 6],
-        scale: vec![1.0; 6],
-        knots: Vec::new(),
-    };
     let meta = Meta {
-        kind: Kind::Rollouts,
-        task: None,
-        horizon,
-        stride: 1,
-        normaliser,
-        split: Split::default(),
         goal: Some(vec![0.0; 4]),
-        source: String::new(),
-        rewards: true,
+        ..plain::meta(2, 4, horizon)
     };
     let model = Value::from(vec![("net".into(), net), ("sampler".into(), sampler)]);
     Denoiser::new(&Facts {

@@ -3,6 +3,8 @@
 #![cfg(feature = "exec")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/plain.rs"]
+mod plain;
 #[path = "support/pytorch.rs"]
 mod pytorch;
 #[path = "support/tested.rs"]
@@ -14,7 +16,7 @@ use align_schema::{Call, Dim, Quantity, Value};
 use align_stdlib::exec::adapter::Adapter;
 use align_stdlib::exec::candidates::{rewards, sorted};
 use align_stdlib::exec::chain::Sampler;
-use align_stdlib::exec::data::{Kind, Meta, Normaliser, Scheme, Split, TransitionBatch};
+use align_stdlib::exec::data::{Normaliser, Scheme, TransitionBatch};
 use align_stdlib::exec::denoiser::{Condition, Denoiser, numbers};
 use align_stdlib::exec::env::Stream;
 use align_stdlib::exec::facts::Facts;
@@ -70,28 +72,10 @@ fn ddpm(train: f64, schedule: &str, clip: bool) -> Value {
 
 /// Facts of a model of 2 actions and 4 observations, in plain units.
 fn facts(model: Vec<(&str, Value)>, horizon: usize) -> Facts {
-    let normaliser = Normaliser {
-        scheme: Scheme::Limits,
-        act: 2,
-        obs: 4,
-        centre: vec![0.0; 6],
-        scale: vec![1.0; 6],
-        knots: Vec::new(),
-    };
     let model = model.into_iter().map(|(n, v)| (n.to_owned(), v));
     Facts {
         model: Value::from(model.collect::<Vec<_>>()),
-        meta: Meta {
-            kind: Kind::Rollouts,
-            task: None,
-            horizon,
-            stride: 1,
-            normaliser,
-            split: Split::default(),
-            goal: None,
-            source: String::new(),
-            rewards: true,
-        },
+        meta: plain::meta(2, 4, horizon),
         discount: 0.9,
         starts: Vec::new(),
     }

@@ -3,6 +3,8 @@
 #![cfg(feature = "exec")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/plain.rs"]
+mod plain;
 #[path = "support/pytorch.rs"]
 mod pytorch;
 #[path = "support/tested.rs"]
@@ -13,7 +15,7 @@ use std::sync::Arc;
 use align_schema::{Call, Dim, Quantity, Value};
 use align_stdlib::exec::candidates::rewards;
 use align_stdlib::exec::chain::Kernel;
-use align_stdlib::exec::data::{Kind, Meta, Normaliser, Scheme, Split, TransitionBatch};
+use align_stdlib::exec::data::TransitionBatch;
 use align_stdlib::exec::denoiser::{Condition, Denoiser, numbers};
 use align_stdlib::exec::env::Stream;
 use align_stdlib::exec::facts::Facts;
@@ -113,24 +115,7 @@ fn facts(net: Value, horizon: usize) -> Facts {
     let model = vec![("net".to_owned(), net), ("sampler".to_owned(), sampler)];
     Facts {
         model: Value::from(model),
-        meta: Meta {
-            kind: Kind::Rollouts,
-            task: None,
-            horizon,
-            stride: 1,
-            normaliser: Normaliser {
-                scheme: Scheme::Limits,
-                act: 2,
-                obs: 4,
-                centre: vec![0.0; 6],
-                scale: vec![1.0; 6],
-                knots: Vec::new(),
-            },
-            split: Split::default(),
-            goal: None,
-            source: String::new(),
-            rewards: true,
-        },
+        meta: plain::meta(2, 4, horizon),
         discount: 0.9,
         starts: Vec::new(),
     }

@@ -12,7 +12,7 @@ use crate::hir::{Def, DefId};
 use std::rc::Rc;
 
 /// What the network that a call names is for.
-fn role(net: Option<&Value>) -> Role {
+pub(super) fn role(net: Option<&Value>) -> Role {
     match net {
         Some(Value::Call(call)) => {
             align_stdlib::builtin(Group::Net, &call.name).map_or(Role::None, |b| b.role)

@@ -2,8 +2,9 @@
 
 use align_grammar::ast::{Arg, Expr, ExprKind, Name, Path, Span};
 use align_plan::Need;
-use align_schema::{Bounds, Dim, Group, Port, Ref, Role, Ty, Value};
+use align_schema::{Bounds, Dim, Port, Ref, Role, Ty, Value};
 
+use super::model::role;
 use super::{Checker, Edges, Entity, ModelInfo, Spot, Trained};
 use crate::diag::{Diagnostic, FileId};
 use crate::hir::{At, DefId, Kind};
@@ -69,29 +70,24 @@ impl Checker<'_> {
         let Some(model) = &trained.model else {
             return Some(value);
         };
-        let net = |model: &ModelInfo| match model.record.get("net") {
-            Some(Value::Call(call)) => call.name.clone(),
-            _ => String::new(),
+        let net = match model.record.get("net") {
+            Some(Value::Call(call)) => call.name.as_str(),
+            _ => "",
         };
-        let policy = |model: &ModelInfo| {
-            let net = align_stdlib::builtin(Group::Net, &net(model));
-            net.is_some_and(|b| b.role == Role::Policy)
-        };
+        let policy = |m: &ModelInfo| role(m.record.get("net")) == Role::Policy;
         let wrong = match spot.name {
             "critic" if !model.critic => Some((
                 "wants a critic",
                 "this model draws plans, it does not value them",
             )),
-            "critic" if !nets.is_empty() && !nets.contains(&net(model).as_str()) => Some((
+            "critic" if !nets.is_empty() && !nets.contains(&net) => Some((
                 "wants a critic of states and actions, such as one with `twin_q`",
                 "a critic of whole plans",
             )),
-            "critic" if net(model) == "value" && self.training.as_deref().is_some_and(policy) => {
-                Some((
-                    "wants a critic of states and actions, for a policy draws no states",
-                    "a critic of whole plans",
-                ))
-            }
+            "critic" if net == "value" && self.training.as_deref().is_some_and(policy) => Some((
+                "wants a critic of states and actions, for a policy draws no states",
+                "a critic of whole plans",
+            )),
             "reference" if self.training.as_ref().is_some_and(|m| m.def != model.def) => Some((
                 "wants a checkpoint of the model being trained",
                 "a checkpoint of another model",

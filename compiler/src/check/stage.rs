@@ -49,7 +49,7 @@ impl Checker<'_> {
         let export = self.export(def.at, &given, false);
         let loss = loss_of(&given);
         let fits = self.loss_fits(def, &header, &given, loss);
-        let fits = self.adapter_fits(def, &header, &given) && fits;
+        let adapts = self.adapter_fits(def, &header, &given);
         let learned = self.learned(def, &header);
         let acts = header.model.as_ref().is_none_or(|m| !m.critic);
         let eval = self.eval(
@@ -139,7 +139,7 @@ impl Checker<'_> {
         let own = own.map(|(task, place)| (task, def.at.file, place.span));
         let from = block.from.as_ref().map(|e| e.span);
         // Where the header is at odds with itself, what it reads cannot fit both.
-        let good = header.good && fits && self.read_fits(own, &edges, from) && eval.good;
+        let good = header.good && fits && adapts && self.read_fits(own, &edges, from) && eval.good;
         let (Some(mut fields), Some(limits), Ok(until), Some(keep), Some(arms), Some(every)) =
             (fields, limits, until, keep.spec, arms, every)
         else {

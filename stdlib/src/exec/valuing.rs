@@ -9,6 +9,7 @@ use align_runtime_api::{
     Episodes, Evaluation, Files, Input, Job, JobError, Purpose, StepOut, Trainer, stream,
 };
 use burn::prelude::*;
+use burn::tensor::TensorData;
 
 use crate::exec::backbone::Net;
 use crate::exec::data::{Dataset, TransitionBatch, Transitions};
@@ -53,6 +54,20 @@ pub trait Regression {
         weights: (&[Tensor<2>], &[Tensor<2>], &[Tensor<2>]),
         device: &Device,
     ) -> Result<Parts, JobError>;
+}
+
+/// Numbers as `count` rows.
+pub fn rows(values: &[f32], count: usize, device: &Device) -> Tensor<2> {
+    let shape = [count, values.len() / count.max(1)];
+    Tensor::from_data(TensorData::new(values.to_vec(), shape), device)
+}
+
+/// What action values are regressed on, `r + discount^k V(s')` in the scaled units of the network; `next` is the value of each next state.
+pub fn backups(batch: &TransitionBatch, discount: f64, next: &[f32]) -> Vec<f32> {
+    let scale = reward_scale(discount) as f32;
+    (0..batch.rewards.len())
+        .map(|i| scale * batch.rewards[i] + discount as f32 * batch.goes_on[i] * next[i])
+        .collect()
 }
 
 /// Transitions to learn from and to measure on.

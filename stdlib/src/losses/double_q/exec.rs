@@ -2,7 +2,6 @@
 
 use align_runtime_api::{Input, Job, JobError, Trainer};
 use burn::prelude::*;
-use burn::tensor::TensorData;
 use rand_chacha::rand_core::SeedableRng as _;
 
 use super::DoubleQ;
@@ -10,10 +9,9 @@ use crate::exec::data::{Dataset, Normaliser, Part, TransitionBatch, Transitions}
 use crate::exec::denoiser::numbers;
 use crate::exec::drawing::Drawing;
 use crate::exec::env::Stream;
-use crate::exec::judge::reward_scale;
 use crate::exec::learner::device;
 use crate::exec::model::{Planner as _, Request};
-use crate::exec::valuing::{Parts, Regression, Sets, facts, open as value};
+use crate::exec::valuing::{Parts, Regression, Sets, backups, facts, open as value, rows};
 use crate::nets::twin_q::exec::Critic;
 
 /// The loss with the policy whose actions count.
@@ -102,7 +100,7 @@ impl Regression for Backup {
     }
 }
 
-/// The losses of a batch, in the scaled units of the network ([`reward_scale`]).
+/// The losses of a batch, in the scaled units of the network ([`backups`]).
 pub fn parts(
     critic: &Critic,
     discount: f64,
@@ -112,12 +110,6 @@ pub fn parts(
 ) -> Result<Parts, JobError> {
     let n = batch.rewards.len();
     let plain = device.clone().inner();
-    let rows = |values: &[f32], count: usize, device: &Device| {
-        Tensor::<2>::from_data(
-            TensorData::new(values.to_vec(), [count, values.len() / count.max(1)]),
-            device,
-        )
-    };
     let width = batch.actions.len() / n.max(1);
     let each = batch.next_actions.len() / (n * width).max(1);
     let obs = batch.next.len() / n.max(1);
@@ -133,10 +125,7 @@ pub fn parts(
     );
     let best = |q: Tensor<2>| q.reshape([n, each]).max_dim(1);
     let next = numbers(best(q1).min_pair(best(q2)))?;
-    let scale = reward_scale(discount) as f32;
-    let backup: Vec<f32> = (0..n)
-        .map(|i| scale * batch.rewards[i] + discount as f32 * batch.goes_on[i] * next[i])
-        .collect();
+    let backup = backups(batch, discount, &next);
     let [q1, q2] = critic.q(
         target,
         rows(&batch.observations, n, &plain),
@@ -155,12 +144,7 @@ pub fn squares(
     device: &Device,
 ) -> Result<Parts, JobError> {
     let n = backup.len();
-    let rows = |values: &[f32]| {
-        Tensor::<2>::from_data(
-            TensorData::new(values.to_vec(), [n, values.len() / n.max(1)]),
-            device,
-        )
-    };
+    let rows = |values: &[f32]| rows(values, n, device);
     let states = rows(&batch.observations);
     let v = critic.v(online, states.clone());
     let [q1, q2] = critic.q(online, states, rows(&batch.actions));

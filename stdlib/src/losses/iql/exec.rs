@@ -2,13 +2,11 @@
 
 use align_runtime_api::{Input, Job, JobError, Trainer};
 use burn::prelude::*;
-use burn::tensor::TensorData;
 
 use super::Iql;
 use crate::exec::data::{Dataset, Part, TransitionBatch, Transitions};
 use crate::exec::denoiser::numbers;
-use crate::exec::judge::reward_scale;
-use crate::exec::valuing::{Parts, Regression, Sets, facts, open as value};
+use crate::exec::valuing::{Parts, Regression, Sets, backups, facts, open as value, rows};
 use crate::nets::twin_q::exec::Critic;
 
 /// Opens a stage.
@@ -46,7 +44,7 @@ impl Regression for Iql {
     }
 }
 
-/// The losses of a batch, in the scaled units of the network ([`reward_scale`]).  `online` may record gradients; `target` and `frozen` are plain tensors of the target's and of the present weights.
+/// The losses of a batch, in the scaled units of the network ([`backups`]).  `online` may record gradients; `target` and `frozen` are plain tensors of the target's and of the present weights.
 pub fn parts(
     critic: &Critic,
     loss: &Iql,
@@ -56,12 +54,7 @@ pub fn parts(
 ) -> Result<Parts, JobError> {
     let n = batch.rewards.len();
     let plain = device.clone().inner();
-    let rows = |values: &[f32], device: &Device| {
-        Tensor::<2>::from_data(
-            TensorData::new(values.to_vec(), [n, values.len() / n.max(1)]),
-            device,
-        )
-    };
+    let rows = |values: &[f32], device: &Device| rows(values, n, device);
     // What is regressed on comes from plain tensors, as numbers: no gradient can leak through it.
     let [q1, q2] = critic.q(
         target,
@@ -70,10 +63,7 @@ pub fn parts(
     );
     let best = numbers(q1.min_pair(q2))?;
     let next = numbers(critic.v(frozen, rows(&batch.next, &plain)))?;
-    let scale = reward_scale(loss.discount) as f32;
-    let backup: Vec<f32> = (0..n)
-        .map(|i| scale * batch.rewards[i] + loss.discount as f32 * batch.goes_on[i] * next[i])
-        .collect();
+    let backup = backups(batch, loss.discount, &next);
 
     let states = rows(&batch.observations, device);
     let v = critic.v(online, states.clone());
