@@ -268,6 +268,7 @@ fn a_checkpoint_is_a_folder_that_pytorch_loads() {
                 "config.json",
                 "loader.py",
                 "networks.py",
+                "sampling.py",
                 "weights.safetensors",
             ] {
                 assert!(folder.join(file).is_file(), "{net}: no {file}: {said}");

@@ -22,7 +22,7 @@ use align_schema::Role;
 /// Rows of the check.
 const ROWS: usize = 2;
 
-/// The files of a folder: `weights.safetensors`, `config.json`, `networks.py`, and for what draws `loader.py`.
+/// The files of a folder: `weights.safetensors`, `config.json`, `networks.py`, and for what draws `loader.py` and `sampling.py`.
 ///
 /// Errors: a checkpoint that cannot be read.
 pub fn portable(checkpoint: &BTreeMap<String, PathBuf>) -> Result<Files, JobError> {
@@ -67,6 +67,7 @@ pub fn portable(checkpoint: &BTreeMap<String, PathBuf>) -> Result<Files, JobErro
         put("temperature", sampler.temperature.into());
         put("check", check(&d, &weights)?);
         files.insert("loader.py".into(), include_bytes!("loader.py").to_vec());
+        files.insert("sampling.py".into(), include_bytes!("sampling.py").to_vec());
     }
     let text = serde_json::to_vec_pretty(&config)
         .map_err(|e| JobError::Failed(format!("`config.json` cannot be written: {e}")))?;
