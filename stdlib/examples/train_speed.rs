@@ -74,6 +74,10 @@ fn model() -> Denoiser {
 }
 
 fn main() {
+    rayon::ThreadPoolBuilder::new()
+        .use_current_thread()
+        .build_global()
+        .unwrap();
     let (model, device) = (model(), Device::flex());
     let mut rng = ChaCha8Rng::from_seed([0; 32]);
     let mut weights = Weights::fresh(model.arch.clone(), &mut rng);

@@ -3,9 +3,11 @@
 //! Sequences are channels-last, `[batch, length, channels]`, so that every convolution is one matrix product.  Must not know any whole
 //! network.
 
+use align_kernels::Conv as Kernel;
 use burn::prelude::*;
 use burn::tensor::TensorData;
 
+use crate::exec::fused;
 use crate::exec::weights::{Arch, Init, Layout};
 
 /// The tensors of a table of weights, in its order.
@@ -14,6 +16,9 @@ pub type Params<'a> = &'a [Tensor<2>];
 /// `x tanh(log(1 + e^x))` with one exponential: with `w = e^x` it is `x (w^2 + 2 w) / (w^2 + 2 w + 2)`.  Above 20 the factor is 1 in `f32`, so
 /// the exponent is capped there, far from overflow.
 pub fn mish<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    if fused::has(&x.device()) {
+        return fused::mish(x);
+    }
     let w = x.clone().clamp_max(20.0).exp();
     let top = w.clone() * w.add_scalar(2.0);
     x * (top.clone() / top.add_scalar(2.0))
@@ -56,6 +61,10 @@ impl Linear {
 
     /// `[n, rows]` to `[n, cols]`.
     pub fn forward(&self, p: Params<'_>, x: Tensor<2>) -> Tensor<2> {
+        if fused::has(&x.device()) {
+            let (w, b) = (p[self.w].clone(), p[self.b].clone());
+            return fused::conv(x.unsqueeze_dim(1), w, b, Kernel::Same(1)).squeeze_dim(1);
+        }
         x.matmul(p[self.w].clone()) + p[self.b].clone()
     }
 
@@ -108,6 +117,14 @@ impl Conv {
     pub fn forward(&self, p: Params<'_>, x: Tensor<3>) -> Tensor<3> {
         let [n, length, c] = x.dims();
         let device = x.device();
+        if fused::has(&device) {
+            let kernel = if self.halves {
+                Kernel::Halve
+            } else {
+                Kernel::Same(self.kernel)
+            };
+            return fused::conv(x, p[self.w].clone(), p[self.b].clone(), kernel);
+        }
         let (columns, out) = if self.halves {
             // Output i sees inputs 2i - 1, 2i, 2i + 1: the odd half shifted by one, beside the pairs.
             let out = length.div_ceil(2);
@@ -168,6 +185,9 @@ impl Up {
     /// and tap 0 of `x_(i+1)`.
     pub fn forward(&self, p: Params<'_>, x: Tensor<3>) -> Tensor<3> {
         let [n, length, c] = x.dims();
+        if fused::has(&x.device()) {
+            return fused::conv(x, p[self.w].clone(), p[self.b].clone(), Kernel::Double);
+        }
         let edge = Tensor::<3>::zeros([n, 1, c], &x.device());
         let before = Tensor::cat(vec![edge.clone(), x.clone().narrow(1, 0, length - 1)], 1);
         let after = Tensor::cat(vec![x.clone().narrow(1, 1, length - 1), edge], 1);
@@ -212,8 +232,21 @@ impl GroupNorm {
         }
     }
 
-    /// Keeps the shape.
-    pub fn forward(&self, p: Params<'_>, x: Tensor<3>) -> Tensor<3> {
+    /// `mish` of the normalised `[n, length, channels]`, plus `[n, channels]` at every point where that is given.
+    pub fn activated(&self, p: Params<'_>, x: Tensor<3>, add: Option<Tensor<2>>) -> Tensor<3> {
+        if fused::has(&x.device()) {
+            let add = add.unwrap_or_else(|| Tensor::zeros([0, x.dims()[2]], &x.device()));
+            let affine = [self.scale, self.shift].map(|i| p[i].clone());
+            return fused::norm(x, affine, add, self.groups);
+        }
+        let out = mish(self.forward(p, x));
+        match add {
+            Some(add) => out + add.unsqueeze_dim(1),
+            None => out,
+        }
+    }
+
+    fn forward(&self, p: Params<'_>, x: Tensor<3>) -> Tensor<3> {
         let [n, length, c] = x.dims();
         let parts = x.reshape([n, length, self.groups, c / self.groups]);
         let mean = |t: Tensor<4>| t.mean_dim(3).mean_dim(1);

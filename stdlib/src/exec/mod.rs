@@ -12,6 +12,7 @@ pub mod device;
 pub mod drawing;
 pub mod env;
 pub mod facts;
+mod fused;
 pub mod guide;
 pub mod imported;
 mod inverse;

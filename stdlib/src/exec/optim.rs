@@ -9,16 +9,9 @@ use crate::optimisers::{Adam, AdamW, Sgd};
 ///
 /// It is not finite if any entry is not, so that one number tells.
 pub fn clip(gradient: &mut [f32], max: f64) -> f64 {
-    let norm = gradient
-        .iter()
-        .map(|g| f64::from(*g) * f64::from(*g))
-        .sum::<f64>()
-        .sqrt();
+    let norm = align_kernels::length(gradient);
     if norm.is_finite() && max > 0.0 && norm > max {
-        let factor = (max / (norm + 1e-6)) as f32;
-        for g in gradient.iter_mut() {
-            *g *= factor;
-        }
+        align_kernels::scale(gradient, (max / (norm + 1e-6)) as f32);
     }
     norm
 }
@@ -136,16 +129,16 @@ impl Optimiser {
             } => {
                 let power = self.steps as f64;
                 let (bias1, bias2) = (1.0 - beta1.powf(power), 1.0 - beta2.powf(power));
-                let keep = (1.0 - lr * decay) as f32;
-                let (rate, root, eps) = ((lr / bias1) as f32, bias2.sqrt() as f32, eps as f32);
-                let (take1, keep2, take2) =
-                    ((1.0 - beta1) as f32, beta2 as f32, (1.0 - beta2) as f32);
-                let moments = self.first.iter_mut().zip(self.second.iter_mut());
-                for ((w, g), (m, v)) in weights.iter_mut().zip(gradient).zip(moments) {
-                    *m += take1 * (g - *m);
-                    *v = keep2 * *v + take2 * g * g;
-                    *w = *w * keep - rate * (*m / (v.sqrt() / root + eps));
-                }
+                let by = align_kernels::Adam {
+                    keep: (1.0 - lr * decay) as f32,
+                    rate: (lr / bias1) as f32,
+                    root: bias2.sqrt() as f32,
+                    eps: eps as f32,
+                    take1: (1.0 - beta1) as f32,
+                    keep2: beta2 as f32,
+                    take2: (1.0 - beta2) as f32,
+                };
+                align_kernels::adam(by, weights, gradient, &mut self.first, &mut self.second);
             }
             Rule::Sgd { momentum } => {
                 // The memory starts at zero, so that the first direction is the first gradient.

@@ -198,9 +198,7 @@ impl Weights {
     /// Moves towards other weights of the same table: `self = decay self + (1 - decay) other`.
     pub fn follow(&mut self, other: &Self, decay: f64) {
         let (keep, take) = (decay as f32, (1.0 - decay) as f32);
-        for (a, b) in self.values.iter_mut().zip(&other.values) {
-            *a = keep * *a + take * *b;
-        }
+        align_kernels::follow(&mut self.values, &other.values, keep, take);
     }
 }
 

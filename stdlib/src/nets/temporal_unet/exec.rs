@@ -27,8 +27,9 @@ impl Block {
         }
     }
 
-    fn forward(&self, p: Params<'_>, x: Tensor<3>) -> Tensor<3> {
-        mish(self.norm.forward(p, self.conv.forward(p, x)))
+    /// `[n, length, inputs]` to `[n, length, outputs]`; `add`, `[n, outputs]`, is added at every point.
+    fn forward(&self, p: Params<'_>, x: Tensor<3>, add: Option<Tensor<2>>) -> Tensor<3> {
+        self.norm.activated(p, self.conv.forward(p, x), add)
     }
 }
 
@@ -54,10 +55,9 @@ impl Residual {
 
     /// `time` is the embedding after its mish, which every block shares.
     pub(crate) fn forward(&self, p: Params<'_>, x: Tensor<3>, time: &Tensor<2>) -> Tensor<3> {
-        let shift = self.time.forward(p, time.clone()).unsqueeze_dim::<3>(1);
-        let inner = self
-            .second
-            .forward(p, self.first.forward(p, x.clone()) + shift);
+        let shift = self.time.forward(p, time.clone());
+        let first = self.first.forward(p, x.clone(), Some(shift));
+        let inner = self.second.forward(p, first, None);
         match &self.straight {
             Some(conv) => inner + conv.forward(p, x),
             None => inner + x,
@@ -197,6 +197,6 @@ impl Backbone for Unet {
             x = attend(attention, second.forward(p, first.forward(p, x, &time), &time));
             x = double.forward(p, x);
         }
-        self.out.forward(p, self.last.forward(p, x))
+        self.out.forward(p, self.last.forward(p, x, None))
     }
 }

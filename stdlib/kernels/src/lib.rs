@@ -1,0 +1,46 @@
+//! What are the layers on a processor?  Forward and backward passes over plain slices, several operations in one pass over memory.
+//!
+//! Sequences are channels-last, `[n, length, channels]`, row-major; weights are `[inputs, outputs]`.  Work is cut into parts by its size
+//! alone, and the parts' sums are added in order, so that the bits do not depend on the number of threads.  Must not know tensors,
+//! automatic differentiation or any network.
+#![allow(
+    clippy::inline_always,
+    reason = "what is not inlined into a vectorised function is compiled for the oldest processors"
+)]
+#![cfg_attr(
+    test,
+    allow(clippy::float_cmp, reason = "sums of small whole numbers are exact")
+)]
+
+mod conv;
+mod mish;
+mod norm;
+mod product;
+mod simd;
+mod update;
+
+pub use conv::{Conv, Gradients as ConvGradients, Shape};
+pub use mish::{mish, mish_backward};
+pub use norm::{Gradients as NormGradients, Norm, Saved};
+pub use update::{Adam, adam, follow, length, scale};
+
+/// Multiplications that are worth a part of their own.
+const PART: usize = 2 << 20;
+/// The most parts.
+const PARTS: usize = 16;
+
+/// Runs tasks side by side where there are threads; results are in the order of the tasks.
+fn run<T: Send, R: Send>(tasks: Vec<T>, task: impl Fn(T) -> R + Sync) -> Vec<R> {
+    use rayon::prelude::*;
+    if tasks.len() == 1 || rayon::current_num_threads() == 1 {
+        tasks.into_iter().map(task).collect()
+    } else {
+        tasks.into_par_iter().map(&task).collect()
+    }
+}
+
+/// Samples of a part, for `n` samples of `work` multiplications each.
+fn share(n: usize, work: usize) -> usize {
+    let parts = (n * work / PART).clamp(1, PARTS);
+    n.div_ceil(parts).max(1)
+}
