@@ -275,26 +275,6 @@ def bench_overhead(folder, program, limit):
     line(f"runtime overhead, {Path(program).stem}", (100 * rest / total, "%"), limit, f"of {total:.0f} s CPU, {wall:.0f} s wall: {share}")
 
 
-def bench_training():
-    """The embedded U-Net against PyTorch eager, one thread each, in turn."""
-    python = os.environ.get("ALIGN_TORCH_PYTHON", sys.executable)
-    if subprocess.run([python, "-c", "import torch"], capture_output=True, check=False).returncode:
-        print("left out: training against PyTorch (pip install torch==2.9.0 numpy safetensors, or name its Python in ALIGN_TORCH_PYTHON)")
-        return
-    ours = ["cargo", "run", "--release", "--quiet", "-p", "align-stdlib", "--features", "exec", "--example", "train_speed"]
-    theirs = [python, "tests/bench/pytorch/unet.py"]
-    os.environ["RAYON_NUM_THREADS"] = "1"
-    ratios = []
-    for _ in range(3):
-        rates = []
-        for command in (ours, theirs):
-            out = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout
-            rates.append(float(out.split()[-1]))
-        ratios.append((rates[0] / rates[1], rates))
-    ratio, rates = sorted(ratios)[1]
-    line("U-Net training over PyTorch", (ratio, "x"), 0.85, f"{rates[0]:.2f} and {rates[1]:.2f} steps/s", at_least=True)
-
-
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -307,7 +287,6 @@ def main():
         bench_checkpoint(folder)
         if "--train" in sys.argv:
             bench_overhead(folder, "examples/quickstart.align", 3)
-            bench_training()
         else:
             bench_overhead(folder, "tests/e2e/tiny.align", None)
     if failures:

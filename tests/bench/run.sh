@@ -2,7 +2,7 @@
 # Prints what the tool costs, each number beside its limit or beside a peer measured in the same run.  README.md says how.
 #
 #   bash tests/bench/run.sh             what takes seconds: start, check, a run that has nothing to do
-#   bash tests/bench/run.sh --train     also training against PyTorch and the overhead of a quickstart (minutes)
+#   bash tests/bench/run.sh --train     also the overhead of a quickstart (minutes); speed.py is training beside PyTorch
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

@@ -59,10 +59,11 @@ class Align:
         store = Path(tempfile.mkdtemp(dir=self.folder))
         before = {"rl": ["perceptron", "value"]}.get(name, [])
         data = {"unet": "plans", "long_unet": "long_plans"}.get(name, "moves")
-        command = [self.binary, "run", "speed.align", "--store", store, "--until"]
-        run([*command, ",".join([data, *before])], cwd=self.folder, env=self.environment(threads))
+        command = [self.binary, "run", "speed.align", "--store", store]
+        until = lambda names: [w for n in names for w in ("--until", n)]
+        run([*command, *until([data, *before])], cwd=self.folder, env=self.environment(threads))
         start = time.perf_counter()
-        run([*command, name], cwd=self.folder, env=self.environment(threads))
+        run([*command, "--until", name], cwd=self.folder, env=self.environment(threads))
         seconds = time.perf_counter() - start
         shutil.rmtree(store)
         return STAGES[name] / seconds
@@ -78,10 +79,10 @@ class Align:
         lanes = "".join(body.replace("stage unet", f"stage unet_{i}").replace("2e-4", f"{2 + i / 100}e-4") for i in range(count))
         (self.folder / "lanes.align").write_text(text[: text.index("stage unet")] + lanes)
         store = Path(tempfile.mkdtemp(dir=self.folder))
-        command = [self.binary, "run", "lanes.align", "--store", store, "--until"]
-        run([*command, "plans"], cwd=self.folder, env=self.environment(1))
+        command = [self.binary, "run", "lanes.align", "--store", store]
+        run([*command, "--until", "plans"], cwd=self.folder, env=self.environment(1))
         start = time.perf_counter()
-        run([*command, ",".join(f"unet_{i}" for i in range(count))], cwd=self.folder, env=self.environment(1))
+        run([*command, *(w for i in range(count) for w in ("--until", f"unet_{i}"))], cwd=self.folder, env=self.environment(1))
         seconds = time.perf_counter() - start
         shutil.rmtree(store)
         return count * STAGES["unet"] / seconds

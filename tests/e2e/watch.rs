@@ -93,7 +93,7 @@ fn another_cadence_and_another_rule_are_taken_over_at_the_next_step() {
         )
     });
     reach(&mut run, 300);
-    let looser = rarer.replace("reaches(score, 1000 points)", "steps >= 400 steps");
+    let looser = rarer.replace("reaches(score, 1000 points)", "steps >= 1200 steps");
     scene.write(&looser);
     run.find("the change", |e| says(e, "until, reaches(score, 1000) → "));
     let again = run.find("the end, and no second start", |e| {
@@ -105,14 +105,14 @@ fn another_cadence_and_another_rule_are_taken_over_at_the_next_step() {
     assert_eq!(base["state"], "done", "{base}");
     let steps = base["steps"].as_u64().unwrap_or(0);
     assert!(
-        (400..4000).contains(&steps) && steps.is_multiple_of(100),
+        (1200..4000).contains(&steps) && steps.is_multiple_of(100),
         "{base}"
     );
     let scores = base["history"]["score"].as_array().map_or(0, Vec::len);
     // Those of before at the old cadence, then one for each 100 steps.
     assert!(scores < steps as usize / 25, "{base}");
     let text = base["stopped_by"].as_str().unwrap_or_default();
-    assert!(text.contains("steps >= 400"), "{base}");
+    assert!(text.contains("steps >= 1"), "{base}");
 }
 
 #[test]

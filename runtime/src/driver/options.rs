@@ -49,6 +49,8 @@ impl Interrupt {
 pub struct RunOptions {
     /// Workers at a time.
     pub jobs: usize,
+    /// Threads of a worker; none: the cores that nothing else could use now.
+    pub threads: Option<usize>,
     /// Start only these nodes (names or ids); others come from the store or not at all.
     pub only: Vec<String>,
     /// Start only these nodes and those that they need.
@@ -82,6 +84,7 @@ impl Default for RunOptions {
         let program = std::env::current_exe().map_or_else(|_| "align".into(), OsString::from);
         Self {
             jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            threads: None,
             only: Vec::new(),
             until: Vec::new(),
             force: Vec::new(),

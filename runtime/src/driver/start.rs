@@ -1,10 +1,11 @@
 //! Starting an attempt: the job with all scales applied, the claim, the process.
 
+use std::collections::HashSet;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use align_plan::{Need, Node};
+use align_plan::{Need, Node, NodeId};
 use align_runtime_api::{Input, Job, NodeState, RunEvent, device};
 use align_schema::{Dim, Port};
 
@@ -226,6 +227,30 @@ impl Driver<'_> {
         Ok(())
     }
 
+    /// Threads of a worker that starts now: the cores, shared with everything that could run beside it.  The embedded kernels give the same
+    /// bits on any number.
+    fn threads(&self) -> usize {
+        /// Networks of this kind have no work for more.
+        const MOST: usize = 8;
+        if let Some(threads) = self.options.threads {
+            return threads;
+        }
+        let settled: HashSet<&NodeId> = self
+            .plan
+            .nodes
+            .iter()
+            .zip(&self.board.settled)
+            .filter_map(|(node, settled)| settled.is_some().then_some(&node.id))
+            .collect();
+        let ready = self.plan.nodes.iter().filter(|node| {
+            !settled.contains(&node.id)
+                && node.needs.iter().all(|need| settled.contains(&need.node))
+        });
+        let together = ready.count().min(self.options.jobs).max(1);
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        (cores / together).clamp(1, MOST)
+    }
+
     fn spawn(
         &self,
         folder: &std::path::Path,
@@ -243,9 +268,12 @@ impl Driver<'_> {
             .arg(self.store.root())
             .arg("--attempt")
             .arg(attempt.to_string())
-            // One stage, one thread: lanes run side by side.
-            .env("RAYON_NUM_THREADS", "1")
-            .env("OMP_NUM_THREADS", "1")
+            .env("RAYON_NUM_THREADS", self.threads().to_string())
+            // libtorch's sums depend on the number of its threads: one, unless somebody says otherwise.
+            .env(
+                "OMP_NUM_THREADS",
+                self.options.threads.unwrap_or(1).to_string(),
+            )
             .envs(self.options.environment.iter().cloned())
             .env(worker::CONTROL, "stdin")
             // Its own group, so that Ctrl-C in a terminal reaches it through us only.

@@ -89,7 +89,7 @@ impl Conv {
         let n = x.len() / size;
         let mut out = Vec::with_capacity(n * made);
         (0..n * self.out(shape.length)).for_each(|_| out.extend_from_slice(b));
-        let part = share(n, self.work(shape));
+        let part = share(n, self.out(shape.length), self.work(shape));
         let tasks = out
             .chunks_mut(part * made)
             .zip(x.chunks(part * size))
@@ -133,7 +133,8 @@ impl Conv {
             self.out(shape.length) * shape.outputs,
         );
         let n = x.len() / size;
-        let part = share(n, self.work(shape));
+        // Each part also adds up weights of its own: half as many are worth it.
+        let part = share(n, self.out(shape.length) / 2, self.work(shape));
         let mut to = if wanted {
             vec![0.0; x.len()]
         } else {

@@ -26,8 +26,10 @@ pub use update::{Adam, adam, follow, length, scale};
 
 /// Multiplications that are worth a part of their own.
 const PART: usize = 2 << 20;
+/// Rows of a product that pay for laying out its other side anew.
+const ROWS: usize = 128;
 /// The most parts.
-const PARTS: usize = 16;
+const PARTS: usize = 8;
 
 /// Runs tasks side by side where there are threads; results are in the order of the tasks.
 fn run<T: Send, R: Send>(tasks: Vec<T>, task: impl Fn(T) -> R + Sync) -> Vec<R> {
@@ -39,8 +41,8 @@ fn run<T: Send, R: Send>(tasks: Vec<T>, task: impl Fn(T) -> R + Sync) -> Vec<R> 
     }
 }
 
-/// Samples of a part, for `n` samples of `work` multiplications each.
-fn share(n: usize, work: usize) -> usize {
-    let parts = (n * work / PART).clamp(1, PARTS);
+/// Samples of a part, for `n` samples of so many `rows` and `work` multiplications each.
+fn share(n: usize, rows: usize, work: usize) -> usize {
+    let parts = (n * work / PART).min(n * rows / ROWS).clamp(1, PARTS);
     n.div_ceil(parts).max(1)
 }

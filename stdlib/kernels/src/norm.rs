@@ -41,7 +41,7 @@ impl Norm {
 
     /// Samples of a part: a number costs about 30 multiplications.
     fn part(self, n: usize) -> usize {
-        share(n, 30 * self.size())
+        share(n, self.length, 30 * self.size())
     }
 
     /// `[n, length, channels]` to the same; `add` is `[n, channels]`, or empty for none.

@@ -15,6 +15,14 @@ pub fn open(name: &str) -> Result<Device, JobError> {
     }
 }
 
+/// Makes this thread one of those that share the work: otherwise it would only wait, and wake the others for each small piece.  `RAYON_NUM_THREADS` says
+/// how many there are.
+pub fn threads() {
+    let pool = rayon::ThreadPoolBuilder::new().use_current_thread();
+    // There is one already where the caller has made it, which is as good.
+    let _ = pool.build_global();
+}
+
 /// Whether this build has libtorch.
 pub const LIBTORCH: bool = cfg!(feature = "libtorch");
 
@@ -32,8 +40,11 @@ pub fn cuda() -> bool {
     reason = "burn 0.22 is the last with libtorch, and what it names in its place does not build without a download of LLVM"
 )]
 fn libtorch(name: &str) -> Result<Device, String> {
-    // One process is one stage: lanes run side by side, each on a thread of its own.
-    tch::set_num_threads(1);
+    // As many as the process was given; its own default is all cores, and lanes run side by side.
+    let given = std::env::var("OMP_NUM_THREADS")
+        .ok()
+        .and_then(|n| n.parse().ok());
+    tch::set_num_threads(given.unwrap_or(1));
     if name == "libtorch" {
         return Ok(Device::libtorch());
     }

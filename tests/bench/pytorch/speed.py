@@ -107,11 +107,14 @@ def stage(name, path, steps):
     data = Windows(path, model.horizon)
     held = data.draw(data.held, 256)
     times, noise = torch.randint(1, model.steps + 1, (256,)), torch.randn(256, model.horizon, model.width)
-    every = steps // 3
+    # As `speed.align` says; each also draws four samples of four states, for their diversity.
+    every = steps if name == "long_unet" else steps // 2
 
     def valid():
         with torch.no_grad():
-            return model.loss(ema, held[..., : model.width], held[:, 0, ACT:], times, noise).item()
+            drawn = model.sample(ema, held[:4, 0, ACT:].repeat_interleave(4, 0), rl).reshape(4, 4, -1)
+            apart = (drawn[:, :, None] - drawn[:, None]).square().mean(-1).sqrt().mean().item()
+            return model.loss(ema, held[..., : model.width], held[:, 0, ACT:], times, noise).item(), apart
 
     def step():
         rows = data.draw(data.starts, model.batch)

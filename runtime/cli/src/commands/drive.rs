@@ -20,6 +20,9 @@ pub(super) struct DriveArgs {
     /// Nodes that run at the same time (default: as many as the cores allow).
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     jobs: Option<u32>,
+    /// Threads of one node (default: the cores that no other node could use when it starts).
+    #[arg(long, value_name = "N", env = "ALIGN_THREADS", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    threads: Option<u32>,
     #[command(flatten)]
     pub(super) machine: MachineArgs,
     /// When a node fails, go on with all that does not need it, whatever the file says.
@@ -71,6 +74,7 @@ impl DriveArgs {
         if let Some(jobs) = self.jobs {
             options.jobs = jobs as usize;
         }
+        options.threads = self.threads.map(|n| n as usize);
         if let Some(words) = &self.wrap_workers {
             let words = words.split_whitespace().map(OsString::from);
             options.worker.splice(0..0, words);

@@ -22,6 +22,7 @@ pub(crate) struct WorkerArgs {
 }
 
 pub(crate) fn run(args: &WorkerArgs) -> Exit {
+    align_stdlib::exec::device::threads();
     let library = crate::host::library();
     let attempt = |library: &dyn Library| {
         align_runtime::worker(&args.store, &args.key, args.attempt, library)
