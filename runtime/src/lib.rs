@@ -27,7 +27,7 @@ mod words;
 mod worker;
 
 pub use driver::{
-    Interrupt, Loss, Orders, Outcome, RunError, RunOptions, fetch, run, run_agreed, watch,
+    Interrupt, Loss, Orders, Outcome, Place, RunError, RunOptions, fetch, run, run_agreed, watch,
 };
 pub use forecast::{Outlook, Risen, forecast, outlook};
 pub use saved::{Predicted, Saved};

@@ -381,6 +381,9 @@ pub struct Done {
     pub seconds: f64,
     /// Wall time that led to the newest checkpoint.
     pub trained: f64,
+    /// Most bytes that its last worker held, as the system counts them; 0: not known.
+    #[serde(default)]
+    pub peak: u64,
     /// Remark for people.
     pub note: Option<String>,
 }

@@ -224,6 +224,14 @@ const STAGE: Block = Block {
             ),
             Effect::Inert,
         ),
+        effect(
+            field(
+                "memory",
+                Ty::Quantity(&[Dim::Size]),
+                "Memory to set aside on its device while it runs, where that is more than what its like was seen to hold: `4GiB`.",
+            ),
+            Effect::Inert,
+        ),
         field(
             "adapter",
             Ty::Call(Group::Adapter),

@@ -14,6 +14,7 @@ mod fetch;
 mod hub;
 mod kills;
 mod methods;
+mod packing;
 mod robots;
 mod scene;
 mod store;

@@ -167,6 +167,9 @@ pub enum RunEvent {
         from_step: u64,
         /// Limit in steps, when there is one.
         total_steps: Option<u64>,
+        /// Where its worker runs, such as `libtorch:cuda:3`.
+        #[serde(default)]
+        device: Option<String>,
     },
     /// Progress of a worker.
     Progress {

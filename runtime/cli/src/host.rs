@@ -412,8 +412,6 @@ pub(crate) fn worker_environment() -> Vec<(OsString, OsString)> {
     all.extend(align_stdlib::exec::simulator::environment());
     // A worker asks for the memory of a training step again in the next one: the allocator keeps it.
     all.push(("MIMALLOC_PURGE_DELAY".into(), "-1".into()));
-    // A worker sees the one card that it is to use.
-    all.extend(machine::card().map(|word| ("CUDA_VISIBLE_DEVICES".into(), word.into())));
     all
 }
 

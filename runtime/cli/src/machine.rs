@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use align_compiler::machine::{Device, Limit, Machine};
+use align_runtime::Place;
 use align_runtime::cards::{Card, cards};
 
 /// What a person asked for.
@@ -134,13 +135,41 @@ pub(crate) fn chosen() -> Device {
     *CHOSEN.get_or_init(|| this(None).chosen())
 }
 
-/// What a worker's `CUDA_VISIBLE_DEVICES` is to say, where a card computes.
-pub(crate) fn card() -> Option<String> {
-    let Device::Cuda(n) = chosen() else {
-        return None;
-    };
-    let found = cards().ok()?.cards.into_iter().nth(n as usize)?;
-    Some(found.visible)
+/// The devices that workers share: the processor, and the card that was asked for by its number or else all of them.
+pub(crate) fn places(memory: Option<u64>) -> Vec<Place> {
+    /// Cards that are only pretended, for tests: how many; the processor computes what is placed on them.
+    const PRETENDED: &str = "ALIGN_PRETENDED_CARDS";
+    let processor = Place::processor(this(memory).memory.map(|limit| limit.amount));
+    let pretended = std::env::var(PRETENDED)
+        .ok()
+        .and_then(|n| n.parse::<usize>().ok());
+    if let Some(count) = pretended {
+        return (0..count)
+            .map(|n| Place {
+                name: format!("card:{n}"),
+                visible: Some(n.to_string()),
+                ..processor.clone()
+            })
+            .collect();
+    }
+    let mut all = vec![processor];
+    if !libtorch().1 {
+        return all;
+    }
+    let pinned = WANTED.get().copied();
+    let found = cards().map(|found| found.cards).unwrap_or_default();
+    for (n, card) in found.into_iter().enumerate() {
+        let device = Device::Cuda(n as u32);
+        if !matches!(pinned, Some(Device::Cuda(_))) || pinned == Some(device) {
+            all.push(Place {
+                name: device.to_string(),
+                opens: vec![Device::Cuda(0).to_string()],
+                visible: Some(card.visible),
+                memory: Some(card.memory),
+            });
+        }
+    }
+    all
 }
 
 /// The device as a worker names it: the card that it sees is its first.

@@ -490,6 +490,7 @@ impl Board<'_> {
             events: Vec::new(),
             seconds,
             trained: seconds,
+            peak: 0,
             note: Some(why.to_owned()),
             history,
         })

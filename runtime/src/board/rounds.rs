@@ -160,6 +160,7 @@ impl Board<'_> {
             events: Vec::new(),
             seconds: 0.0,
             trained: 0.0,
+            peak: 0,
             note: None,
         };
         Look::Settled(Box::new(Settled {

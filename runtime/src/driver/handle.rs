@@ -365,6 +365,7 @@ impl Driver<'_> {
             events,
             seconds: left.assignment.spent + took(&left.entries),
             trained: 0.0,
+            peak: 0,
             note: Some(line),
         };
         folder.finish(&work.extent, attempt, &done)?;

@@ -10,6 +10,7 @@ mod halve;
 mod handle;
 mod memory;
 mod options;
+mod places;
 mod replan;
 mod start;
 mod watch;
@@ -29,6 +30,7 @@ use watch::Running;
 
 pub use fetch::fetch;
 pub use options::{Interrupt, Outcome, RunError, RunOptions};
+pub use places::Place;
 pub use replan::{Loss, Orders};
 
 /// Time between two looks at the workers.
@@ -57,6 +59,10 @@ struct Driver<'a> {
     faults: Vec<Fault>,
     wanted: Vec<bool>,
     forced: BTreeSet<usize>,
+    /// Bytes that each node holds at least.
+    needs: Vec<u64>,
+    /// Workers that each place was given.
+    given: Vec<usize>,
     running: Vec<Running>,
     /// Workers of an earlier plan that are writing their last checkpoint.
     leaving: Vec<Running>,
@@ -201,6 +207,8 @@ fn follow(
             faults: faults.clone(),
             wanted: wanted(plan, &options)?,
             forced: named(plan, &options.force)?,
+            needs: (options.needs)(plan),
+            given: vec![0; options.places.len()],
             running: Vec::new(),
             leaving: Vec::new(),
             delayed: Vec::new(),

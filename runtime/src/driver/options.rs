@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use align_plan::{NodeId, VERSION};
+use align_plan::{NodeId, Plan, VERSION};
 use align_runtime_api::NodeStatus;
 
+use super::places::Place;
 use crate::inject::Fault;
 use crate::store::StoreError;
 
@@ -49,6 +50,12 @@ impl Interrupt {
 pub struct RunOptions {
     /// Workers at a time.
     pub jobs: usize,
+    /// Workers on one device at a time.
+    pub per_device: usize,
+    /// The devices that workers share.
+    pub places: Vec<Place>,
+    /// Bytes that each node of a plan holds at least.
+    pub needs: fn(&Plan) -> Vec<u64>,
     /// Threads of a worker; none: the cores that nothing else could use now.
     pub threads: Option<usize>,
     /// Start only these nodes (names or ids); others come from the store or not at all.
@@ -84,6 +91,9 @@ impl Default for RunOptions {
         let program = std::env::current_exe().map_or_else(|_| "align".into(), OsString::from);
         Self {
             jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            per_device: usize::MAX,
+            places: vec![Place::processor(None)],
+            needs: |plan| vec![0; plan.nodes.len()],
             threads: None,
             only: Vec::new(),
             until: Vec::new(),

@@ -82,7 +82,7 @@ impl Driver<'_> {
         if !matches!(work.how, How::Busy(_) | How::Cut(..)) && !self.preflight() {
             return Ok(());
         }
-        let room = self.has_room();
+        let room = self.has_room() && self.place(i).is_some();
         let how = std::mem::replace(&mut work.how, How::Fresh);
         match how {
             How::Busy(n) => {
@@ -184,8 +184,15 @@ impl Driver<'_> {
             self.waited.insert(i);
         }
         let attempt = folder.claim(&assignment)?;
-        let child = self.spawn(&folder.attempt(attempt), work, attempt)?;
+        // Whoever starts a node has seen that one has room.
+        let place = self.place(i).unwrap_or(usize::MAX);
+        let child = self.spawn(&folder.attempt(attempt), work, attempt, place)?;
         self.started += 1;
+        self.given
+            .iter_mut()
+            .skip(place)
+            .take(1)
+            .for_each(|n| *n += 1);
         let total = node.budget.as_ref().and_then(|b| {
             let limit = b.any.iter().find(|q| q.dim == Dim::Steps)?;
             Some(limit.amount as u64)
@@ -199,6 +206,7 @@ impl Driver<'_> {
             attempt,
             from_step: evaluated.or(resumed).unwrap_or(0),
             total_steps: total,
+            device: self.options.places.get(place).map(|p| p.name.clone()),
         });
         self.running.push(Running {
             node: i,
@@ -218,6 +226,8 @@ impl Driver<'_> {
             at: 0,
             heard: Instant::now(),
             stalled: false,
+            place,
+            bytes: self.need(i),
             kills: memory::kills(),
             asked: false,
             since: Instant::now(),
@@ -256,6 +266,7 @@ impl Driver<'_> {
         folder: &std::path::Path,
         work: &Work,
         attempt: u32,
+        place: usize,
     ) -> Result<std::process::Child, RunError> {
         let path = folder.join("stderr");
         let stderr = disk::create(&path).map_err(|e| StoreError::io(&path, e))?;
@@ -275,6 +286,7 @@ impl Driver<'_> {
                 self.options.threads.unwrap_or(1).to_string(),
             )
             .envs(self.options.environment.iter().cloned())
+            .envs(self.surroundings(place))
             .env(worker::CONTROL, "stdin")
             // Its own group, so that Ctrl-C in a terminal reaches it through us only.
             .process_group(0)
@@ -305,7 +317,7 @@ impl Driver<'_> {
                 start_from(&mut node, &mut inputs, need);
             }
         }
-        let device = device::named(&node).map_or_else(|| self.options.device.clone(), Into::into);
+        let device = self.device(&node);
         let numeric = device::named(&node).map(device::numeric);
         Job {
             simulator: self.library.simulator(&node),

@@ -26,6 +26,9 @@ pub(super) struct Running {
     pub at: u64,
     pub heard: Instant,
     pub stalled: bool,
+    /// Where it runs, and how much it is expected to hold there.
+    pub place: usize,
+    pub bytes: u64,
     /// Processes that had been killed for memory when it started.
     pub kills: Option<u64>,
     /// Whether it was told to stop.
@@ -183,7 +186,8 @@ impl Driver<'_> {
         let mut k = 0;
         while k < self.delayed.len() {
             let room = self.has_room() && self.stopping == 0;
-            if room && self.delayed.get(k).is_some_and(|d| d.due <= now) {
+            let due = |d: &super::Delayed| d.due <= now && self.place(d.node).is_some();
+            if room && self.delayed.get(k).is_some_and(due) {
                 let next = self.delayed.swap_remove(k);
                 self.launch(next.node, &next.work, next.start, None)?;
             } else {

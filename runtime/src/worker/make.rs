@@ -89,6 +89,7 @@ pub(super) fn artifact(desk: &mut Desk<'_>, library: &dyn Library) -> Result<End
         events: desk.assignment.events.clone(),
         seconds: desk.assignment.spent + desk.seconds(),
         trained: desk.seconds(),
+        peak: super::peak(),
         note: None,
     };
     let published = desk

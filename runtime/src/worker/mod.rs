@@ -297,6 +297,14 @@ fn listen() -> (Arc<AtomicBool>, Arc<AtomicBool>) {
     (stop, renewed)
 }
 
+/// Most bytes that this process has held, as the kernel counts them; 0 where it does not tell.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|l| l.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+    kib.map_or(0, |n| n * 1024)
+}
+
 /// Ends the process as if it had been told to run again.
 #[expect(
     clippy::exit,

@@ -540,6 +540,7 @@ impl Run<'_, '_> {
                 .collect(),
             seconds: assignment.spent + self.desk.seconds(),
             trained: self.trained(),
+            peak: super::peak(),
             note: None,
         };
         self.publish(&done)

@@ -20,6 +20,9 @@ pub(super) struct DriveArgs {
     /// Nodes that run at the same time (default: as many as the cores allow).
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     jobs: Option<u32>,
+    /// Nodes on one device at a time; all that fit into its memory by default.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    per_device: Option<u32>,
     /// Threads of one node (default: the cores that no other node could use when it starts).
     #[arg(long, value_name = "N", env = "ALIGN_THREADS", value_parser = clap::value_parser!(u32).range(1..=1024))]
     threads: Option<u32>,
@@ -67,13 +70,20 @@ impl DriveArgs {
             numeric: machine::numeric().to_owned(),
             device: machine::in_worker(),
             environment: host::worker_environment(),
+            places: machine::places(self.machine.memory),
+            needs: |plan| {
+                let all = align_compiler::estimate::memory(plan);
+                all.iter().map(|m| m.bytes() as u64).collect()
+            },
             ..RunOptions::default()
         };
         // A time beyond what a clock counts is no limit.
         options.stall = Duration::try_from_secs_f64(self.stall).unwrap_or(Duration::MAX);
-        if let Some(jobs) = self.jobs {
-            options.jobs = jobs as usize;
-        }
+        // A card wants a worker even where there are fewer cores.
+        options.jobs = self
+            .jobs
+            .map_or(options.jobs.max(options.places.len()), |n| n as usize);
+        options.per_device = self.per_device.map_or(usize::MAX, |n| n as usize);
         options.threads = self.threads.map(|n| n as usize);
         if let Some(words) = &self.wrap_workers {
             let words = words.split_whitespace().map(OsString::from);

@@ -203,6 +203,7 @@ mod tests {
                 attempt: 1,
                 from_step: 0,
                 total_steps: Some(10),
+                device: Some("cpu".into()),
             },
             RunEvent::Progress {
                 id: id(),

@@ -59,6 +59,7 @@ impl Progress {
                 attempt,
                 from_step,
                 total_steps,
+                device,
             } => {
                 self.stop(id);
                 let name = label(id, self.many_lanes);
@@ -74,7 +75,9 @@ impl Progress {
                     } else {
                         String::new()
                     };
-                    self.say(&format!("{name}  starts{from}{again}"));
+                    let cards = device.as_deref().filter(|device| *device != "cpu");
+                    let on = cards.map(|card| format!(" on {card}")).unwrap_or_default();
+                    self.say(&format!("{name}  starts{from}{again}{on}"));
                 }
                 let bar = self.multi.as_ref().map(|multi| {
                     let bar = multi.add(ProgressBar::new_spinner());
