@@ -16,6 +16,7 @@ pub mod inject;
 mod keep;
 mod keys;
 pub mod policy;
+mod probe;
 pub mod record;
 pub mod report;
 mod saved;
@@ -30,9 +31,10 @@ pub use driver::{
     Interrupt, Loss, Orders, Outcome, Place, RunError, RunOptions, fetch, run, run_agreed, watch,
 };
 pub use forecast::{Outlook, Risen, forecast, outlook};
+pub use probe::probe;
 pub use saved::{Predicted, Saved};
 pub use status::{profiles, status};
 pub use store::{Collected, Damage, Gone, Store, StoreError, Survey, Waste};
-pub use timing::{Timing, timing};
+pub use timing::{Paces, Timing, timing};
 pub use why::{PartChange, Why, why};
 pub use worker::worker;

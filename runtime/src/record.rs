@@ -384,8 +384,24 @@ pub struct Done {
     /// Most bytes that its last worker held, as the system counts them; 0: not known.
     #[serde(default)]
     pub peak: u64,
+    /// Where the time of its last worker went.
+    #[serde(default)]
+    pub spans: Spans,
     /// Remark for people.
     pub note: Option<String>,
+}
+
+/// Where the wall time of one worker went, and how often.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Spans {
+    /// Seconds of its life.
+    pub whole: f64,
+    /// Seconds of training steps, and how many.
+    pub steps: (f64, u64),
+    /// Seconds of evaluations, and how many.
+    pub looks: (f64, u64),
+    /// Seconds of checkpoints, and how many.
+    pub saves: (f64, u64),
 }
 
 impl Done {

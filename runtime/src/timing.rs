@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use align_plan::{Digest, Key, Node, NodeId, Plan};
 use align_runtime_api::{PlanAction, PlanEntry};
-use align_schema::Dim;
+use align_schema::{Dim, Quantity};
 
 use crate::board::took;
 use crate::forecast::Outlook;
-use crate::record::{Done, Entry, Pos};
+use crate::record::{Done, Entry, Pos, Spans};
 use crate::store::{NodeFolder, Store};
 
 /// How long a run would take.
@@ -22,6 +22,10 @@ pub struct Timing {
     pub unknown: usize,
     /// For each node of the plan: its seconds, when it has work and they are known.
     pub nodes: Vec<Option<f64>>,
+    /// For each node of the plan: the steps that those seconds are for.
+    pub steps: Vec<Option<u64>>,
+    /// For each node of the plan: the most bytes that it, or its like, was seen to hold.
+    pub peaks: Vec<Option<u64>>,
 }
 
 /// What is known of how fast a node is.
@@ -31,18 +35,78 @@ struct Pace {
     whole: f64,
     /// Where that run ended.
     at: Pos,
+    /// Where its time went, where that was written down.
+    spans: Spans,
+    /// The most bytes that it held; 0: not known.
+    peak: u64,
 }
 
-/// The time of a run with so many workers.
-pub fn timing(plan: &Plan, store: &Store, outlook: &Outlook, jobs: usize) -> Timing {
+/// How fast nodes were elsewhere, by name and round.
+#[derive(Clone, Debug, Default)]
+pub struct Paces(HashMap<(String, u32), Pace>);
+
+impl Paces {
+    /// Of all nodes of a plan that have run in a store.
+    pub fn of(plan: &Plan, outlook: &Outlook) -> Self {
+        let settled = plan.nodes.iter().zip(&outlook.settled);
+        let known = settled.filter_map(|(node, settled)| {
+            let pace = of_done(settled.as_ref()?.done.as_ref()?)?;
+            Some(((node.name.clone(), node.round), pace))
+        });
+        Self(known.collect())
+    }
+}
+
+impl Pace {
+    /// Seconds of so many steps of a node, with the evaluations and checkpoints that go with them.
+    fn of(&self, node: &Node, steps: f64) -> f64 {
+        let Spans {
+            whole,
+            steps: made,
+            looks,
+            saves,
+        } = self.spans;
+        if made.1 == 0 {
+            return steps * self.whole / self.at.step.max(1) as f64;
+        }
+        let each = |(seconds, n): (f64, u64)| seconds / n.max(1) as f64;
+        let per = |every: Quantity| {
+            let each = match every.dim {
+                Dim::EnvSteps => {
+                    every.amount * self.at.step as f64 / self.at.env_steps.max(1) as f64
+                }
+                _ => every.amount,
+            };
+            (steps / each.max(1.0)).ceil()
+        };
+        let looked = node.eval.as_ref().map_or(0.0, |e| per(e.every));
+        let saved = node.keep.as_ref().map_or(1.0, |k| per(k.every)).max(1.0);
+        let rest = (whole - made.0 - looks.0 - saves.0).max(0.0);
+        rest + steps * each(made) + looked * each(looks) + saved * each(saves)
+    }
+}
+
+/// The time of a run with so many workers; `probed` is what a probe found of nodes that never ran.
+pub fn timing(
+    plan: &Plan,
+    store: &Store,
+    outlook: &Outlook,
+    jobs: usize,
+    probed: &Paces,
+) -> Timing {
     let mut out = Timing::default();
     let entries = &outlook.entries;
     if entries.iter().all(|e| e.action == PlanAction::Reuse) {
         out.nodes = vec![None; entries.len()];
+        out.steps = vec![None; entries.len()];
+        out.peaks = vec![None; entries.len()];
         return out;
     }
     // Lanes of one pipeline are alike: a node that never ran is as fast as its like in another lane.
     let mut alike: HashMap<(&str, u32), Pace> = HashMap::new();
+    for ((name, round), pace) in &probed.0 {
+        alike.insert((name.as_str(), *round), *pace);
+    }
     let empty = store.is_empty();
     let paces: Vec<Option<Pace>> = plan
         .nodes
@@ -69,11 +133,12 @@ pub fn timing(plan: &Plan, store: &Store, outlook: &Outlook, jobs: usize) -> Tim
             .or_else(|| alike.get(&(node.name.as_str(), 1)).copied());
         let works = !matches!(entry.action, PlanAction::Reuse | PlanAction::Cut)
             && node.kind != align_plan::NodeKind::Sequence;
-        let seconds = if works {
-            seconds(store, node, entry, pace)
+        let found = if works {
+            work(store, node, entry, pace)
         } else {
             None
         };
+        let seconds = found.map(|(seconds, _)| seconds);
         match (works, seconds) {
             (true, Some(s)) => {
                 out.known += 1;
@@ -91,6 +156,8 @@ pub fn timing(plan: &Plan, store: &Store, outlook: &Outlook, jobs: usize) -> Tim
         longest = longest.max(end);
         ends.insert(&node.id, end);
         out.nodes.push(seconds);
+        out.steps.push(found.and_then(|(_, steps)| steps));
+        out.peaks.push(pace.map(|p| p.peak).filter(|p| *p > 0));
     }
     // Neither faster than the longest chain, nor than all workers together.
     out.seconds = longest.max(sum / jobs.max(1) as f64);
@@ -111,6 +178,8 @@ fn of_done(done: &Done) -> Option<Pace> {
     (done.seconds > 0.0).then_some(Pace {
         whole: done.seconds,
         at: done.at,
+        spans: done.spans,
+        peak: done.peak,
     })
 }
 
@@ -131,6 +200,7 @@ fn of_folder(folder: &NodeFolder) -> Option<Pace> {
             best = Some(Pace {
                 whole: seconds,
                 at: made,
+                ..Pace::default()
             });
         }
     }
@@ -154,8 +224,13 @@ fn ends(entries: &[Entry]) -> (Pos, Pos) {
     (first, last)
 }
 
-/// Seconds that a node would take at most: its steps that are left at its pace, and no longer than its budget in time.
-fn seconds(store: &Store, node: &Node, entry: &PlanEntry, pace: Option<Pace>) -> Option<f64> {
+/// Seconds that a node would take at most, and steps: those that are left at its pace, and no longer than its budget in time.
+fn work(
+    store: &Store,
+    node: &Node,
+    entry: &PlanEntry,
+    pace: Option<Pace>,
+) -> Option<(f64, Option<u64>)> {
     let limits = node.budget.iter().flat_map(|b| &b.any);
     let clock = limits
         .clone()
@@ -167,26 +242,21 @@ fn seconds(store: &Store, node: &Node, entry: &PlanEntry, pace: Option<Pace>) ->
         _ => Pos::default(),
     };
     let counted = pace.and_then(|pace| {
-        let mut left = limits.filter_map(|q| match q.dim {
-            Dim::Steps if pace.at.step > 0 => {
-                let left = (q.amount - at.step as f64).max(0.0);
-                Some(left * pace.whole / pace.at.step as f64)
-            }
-            Dim::EnvSteps if pace.at.env_steps > 0 => {
-                let left = (q.amount - at.env_steps as f64).max(0.0);
-                Some(left * pace.whole / pace.at.env_steps as f64)
-            }
+        let env = pace.at.env_steps.max(1) as f64 / pace.at.step.max(1) as f64;
+        let left = limits.filter_map(|q| match q.dim {
+            Dim::Steps if pace.at.step > 0 => Some(q.amount - at.step as f64),
+            Dim::EnvSteps if pace.at.env_steps > 0 => Some((q.amount - at.env_steps as f64) / env),
             _ => None,
         });
-        match left.next() {
-            Some(first) => Some(left.fold(first, f64::min)),
-            None if node.budget.is_none() => Some(pace.whole),
+        match left.reduce(f64::min) {
+            Some(steps) => Some((pace.of(node, steps.max(0.0)), Some(steps.max(0.0) as u64))),
+            None if node.budget.is_none() => Some((pace.whole, None)),
             None => None,
         }
     });
     match (counted, clock) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
+        (Some((a, _)), Some(b)) if b < a => Some((b, None)),
+        (a, b) => a.or(b.map(|b| (b, None))),
     }
 }
 

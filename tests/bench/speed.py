@@ -26,7 +26,7 @@ ROOT = HERE.parents[1]
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 ROUNDS = 3
 # Steps of a stage: as `speed.align` says.
-STAGES = {"unet": 300, "long_unet": 60, "perceptron": 3000, "rl": 300}
+STAGES = {"unet": 150, "long_unet": 40, "perceptron": 1500, "rl": 150}
 NAMES = {
     "unet": "stage: U-Net, horizon 32, 1 2 4, batch 32",
     "long_unet": "stage: U-Net, horizon 128, 1 2 4 8, batch 32",

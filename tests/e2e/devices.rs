@@ -126,3 +126,27 @@ fn libtorch_trains_under_keys_of_its_own_and_needs_no_variable() {
         }
     }
 }
+
+#[test]
+fn a_probe_tells_time_and_memory_of_what_never_ran_and_leaves_nothing() {
+    let scene = Scene::new("one.align");
+    let ran = align(scene.path(), &["plan", "main.align", "--probe", "--json"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let document: Value = serde_json::from_str(&ran.out).expect("JSON");
+    for node in document["nodes"].as_array().expect("nodes") {
+        let seconds = node["seconds"].as_f64().unwrap_or(-1.0);
+        assert!(seconds > 0.0, "{node}");
+        let peak = node["peak"].as_u64().unwrap_or(0);
+        assert!((1 << 20..1 << 34).contains(&peak), "{node}");
+    }
+    // Three times the steps take longer than one.
+    let of = |i: usize| document["nodes"][i]["seconds"].as_f64();
+    assert!(of(2) > of(1), "{document}");
+    assert!(!scene.path().join(".align").exists(), "nothing was kept");
+    let told = align(scene.path(), &["plan", "main.align", "--probe"]);
+    assert!(
+        told.out.contains("up to") && told.out.contains("MiB"),
+        "{}",
+        told.out
+    );
+}

@@ -10,7 +10,7 @@ use align_compiler::machine::Machine;
 use align_compiler::{Checked, Options, World};
 use align_grammar::ast::Span;
 use align_plan::{Digest, Plan};
-use align_runtime::{Outlook, Risen, Saved, Store, StoreError, Timing};
+use align_runtime::{Outlook, Paces, Risen, RunOptions, Saved, Store, StoreError, Timing};
 use align_runtime_api::{Library, NodeStatus, Profile};
 
 use crate::commands::{Exit, ProgramArgs};
@@ -250,6 +250,7 @@ pub(crate) fn foresee(
     outlook: &Outlook,
     budget: Option<f64>,
     jobs: usize,
+    probed: &Paces,
 ) -> Result<Timing, Exit> {
     let plan = &planned.plan;
     if let Some(saved) = &planned.saved {
@@ -260,7 +261,7 @@ pub(crate) fn foresee(
             return Err(Exit::Diagnostics);
         }
     }
-    let timing = align_runtime::timing(plan, store, outlook, jobs);
+    let timing = align_runtime::timing(plan, store, outlook, jobs, probed);
     for text in remarks(outlook, &timing, budget) {
         errln(&text);
     }
@@ -413,6 +414,21 @@ pub(crate) fn worker_environment() -> Vec<(OsString, OsString)> {
     // A worker asks for the memory of a training step again in the next one: the allocator keeps it.
     all.push(("MIMALLOC_PURGE_DELAY".into(), "-1".into()));
     all
+}
+
+/// How anything runs on this machine.
+pub(crate) fn options(memory: Option<u64>) -> RunOptions {
+    RunOptions {
+        numeric: machine::numeric().to_owned(),
+        device: machine::in_worker(),
+        environment: worker_environment(),
+        places: machine::places(memory),
+        needs: |plan| {
+            let all = align_compiler::estimate::memory(plan);
+            all.iter().map(|m| m.bytes() as u64).collect()
+        },
+        ..RunOptions::default()
+    }
 }
 
 /// The library, if it can train.

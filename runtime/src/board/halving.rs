@@ -491,6 +491,7 @@ impl Board<'_> {
             seconds,
             trained: seconds,
             peak: 0,
+            spans: crate::record::Spans::default(),
             note: Some(why.to_owned()),
             history,
         })

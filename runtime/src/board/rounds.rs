@@ -161,6 +161,7 @@ impl Board<'_> {
             seconds: 0.0,
             trained: 0.0,
             peak: 0,
+            spans: crate::record::Spans::default(),
             note: None,
         };
         Look::Settled(Box::new(Settled {

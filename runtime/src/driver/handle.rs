@@ -366,6 +366,7 @@ impl Driver<'_> {
             seconds: left.assignment.spent + took(&left.entries),
             trained: 0.0,
             peak: 0,
+            spans: crate::record::Spans::default(),
             note: Some(line),
         };
         folder.finish(&work.extent, attempt, &done)?;

@@ -90,6 +90,7 @@ pub(super) fn artifact(desk: &mut Desk<'_>, library: &dyn Library) -> Result<End
         seconds: desk.assignment.spent + desk.seconds(),
         trained: desk.seconds(),
         peak: super::peak(),
+        spans: crate::record::Spans::default(),
         note: None,
     };
     let published = desk

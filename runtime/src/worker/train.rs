@@ -17,7 +17,9 @@ use crate::converge::{History, gain, holds};
 use crate::extent::{counted, extent, in_cadence, round};
 use crate::inject::What;
 use crate::keep;
-use crate::record::{Done, Ending, Entry, Manifest, Metrics, Output, Point, Progress, content};
+use crate::record::{
+    Done, Ending, Entry, Manifest, Metrics, Output, Point, Progress, Spans, content,
+};
 
 /// Kills this process as a lack of memory would.
 pub(super) fn kill_self() {
@@ -39,6 +41,8 @@ pub(super) fn stage(desk: &mut Desk<'_>, trainer: Box<dyn Trainer>) -> Result<En
         newest: Metrics::new(),
         trained_before: 0.0,
         stepping: Duration::ZERO,
+        looking: (Duration::ZERO, 0),
+        saving: (Duration::ZERO, 0),
         steps_here: 0,
         samples_here: 0,
         saved: None,
@@ -89,6 +93,9 @@ pub(super) struct Run<'a, 'b> {
     pub(super) newest: Metrics,
     pub(super) trained_before: f64,
     pub(super) stepping: Duration,
+    /// Wall time of evaluations and of checkpoints, and how many.
+    pub(super) looking: (Duration, u64),
+    pub(super) saving: (Duration, u64),
     pub(super) steps_here: u64,
     pub(super) samples_here: u64,
     /// The checkpoint of this very step.
@@ -104,6 +111,17 @@ impl Run<'_, '_> {
 
     pub(super) fn trained(&self) -> f64 {
         self.trained_before + self.desk.seconds()
+    }
+
+    /// Where its time went so far.
+    fn spans(&self) -> Spans {
+        let seconds = |(time, n): (Duration, u64)| (time.as_secs_f64(), n);
+        Spans {
+            whole: self.desk.seconds(),
+            steps: seconds((self.stepping, self.steps_here)),
+            looks: seconds(self.looking),
+            saves: seconds(self.saving),
+        }
     }
 
     fn restore(&mut self) -> Result<(), Halt> {
@@ -341,7 +359,9 @@ impl Run<'_, '_> {
         self.beat(Some("evaluating".into()))?;
         let index = self.p.history.len() as u64 + 1;
         let episodes = self.node.eval.as_ref().map_or(0, |e| e.episodes);
+        let begun = Instant::now();
         let mut found = self.trainer.evaluate(episodes).map_err(|e| self.fail(&e))?;
+        self.looking = (self.looking.0 + begun.elapsed(), self.looking.1 + 1);
         self.worsen(&mut found, index);
         if let Some((name, value)) = found.metrics.iter().find(|(_, v)| !v.is_finite()) {
             let detail = format!(
@@ -410,6 +430,7 @@ impl Run<'_, '_> {
         best: bool,
         look: Option<&Look>,
     ) -> Result<Output, Halt> {
+        let begun = Instant::now();
         let files = self.trainer.save().map_err(|e| self.fail(&e))?;
         let (metrics, episodes) = match look {
             Some((point, episodes)) => (point.metrics.clone(), episodes.clone()),
@@ -440,6 +461,7 @@ impl Run<'_, '_> {
             let detail = "the state of the stage cannot be written down".into();
             return Err(Halt::Event(event("crash", detail, self.p.at.step)));
         };
+        self.saving = (self.saving.0 + begun.elapsed(), self.saving.1 + 1);
         let output = output_of(&manifest, &id);
         let seconds = self.trained();
         self.desk.journal.append(&Entry::Kept {
@@ -541,6 +563,7 @@ impl Run<'_, '_> {
             seconds: assignment.spent + self.desk.seconds(),
             trained: self.trained(),
             peak: super::peak(),
+            spans: self.spans(),
             note: None,
         };
         self.publish(&done)

@@ -67,15 +67,7 @@ impl DriveArgs {
             keep_going: self.keep_going,
             fail_fast: self.fail_fast,
             interrupt,
-            numeric: machine::numeric().to_owned(),
-            device: machine::in_worker(),
-            environment: host::worker_environment(),
-            places: machine::places(self.machine.memory),
-            needs: |plan| {
-                let all = align_compiler::estimate::memory(plan);
-                all.iter().map(|m| m.bytes() as u64).collect()
-            },
-            ..RunOptions::default()
+            ..host::options(self.machine.memory)
         };
         // A time beyond what a clock counts is no limit.
         options.stall = Duration::try_from_secs_f64(self.stall).unwrap_or(Duration::MAX);

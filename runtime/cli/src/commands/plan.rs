@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use align_compiler::estimate::Memory;
-use align_runtime::{Saved, Timing};
-use align_runtime_api::PlanEntry;
+use align_plan::Plan;
+use align_runtime::{Interrupt, Paces, RunOptions, Saved, Store, Timing};
+use align_runtime_api::{PlanEntry, RunEvent};
 use clap::Args;
 use serde::Serialize;
 
@@ -41,6 +42,9 @@ pub(crate) struct PlanArgs {
     /// Nodes that run at the same time, for the estimate (default: as many as the cores allow).
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     jobs: Option<u32>,
+    /// Run 20 steps and one evaluation of each node of the first lane, in a store that is thrown away, to know how long what never ran would take.
+    #[arg(long)]
+    probe: bool,
     #[command(flatten)]
     machine: MachineArgs,
     #[command(flatten)]
@@ -56,10 +60,25 @@ pub(crate) fn run(args: &PlanArgs) -> Exit {
         Err(exit) => return exit,
     };
     let plan = &planned.plan;
+    let probed = match args.probe.then(|| probe(plan, args.machine.memory, jobs)) {
+        None => Paces::default(),
+        Some(Ok(paces)) => paces,
+        Some(Err(text)) => {
+            fail(&format!("the probe did not come to its end: {text}"), None);
+            return Exit::Usage;
+        }
+    };
     let asked = host::with_store(&args.store.store, |store, library| {
         let outlook = align_runtime::outlook(plan, store, library, machine::numeric())?;
-        let foreseen = host::foresee(&planned, store, &outlook, args.machine.budget, jobs)
-            .map(|timing| (outlook, timing));
+        let foreseen = host::foresee(
+            &planned,
+            store,
+            &outlook,
+            args.machine.budget,
+            jobs,
+            &probed,
+        )
+        .map(|timing| (outlook, timing));
         let wanted = foreseen.as_ref().ok().filter(|_| args.output.is_some());
         let saved = wanted.map(|(outlook, _)| {
             let files = planned.files.clone();
@@ -102,6 +121,34 @@ pub(crate) fn run(args: &PlanArgs) -> Exit {
     }
 }
 
+/// What a probe finds of a plan.
+fn probe(plan: &Plan, memory: Option<u64>, jobs: usize) -> Result<Paces, String> {
+    let Some(library) = host::trainer() else {
+        return Err("this build cannot train".into());
+    };
+    let folder = std::env::temp_dir().join(format!("align-probe-{}", std::process::id()));
+    let interrupt = Interrupt::listen().map_err(|e| e.to_string())?;
+    let options = RunOptions {
+        jobs,
+        interrupt,
+        ..host::options(memory)
+    };
+    let found = Store::open(&folder)
+        .map_err(|e| e.to_string())
+        .and_then(|scratch| {
+            let mut tell = |event: RunEvent| {
+                if let RunEvent::Started { id, .. } = event {
+                    errln(&format!("probe: {id}"));
+                }
+            };
+            align_runtime::probe(plan, &scratch, library, &options, &mut tell)
+                .map_err(|e| e.to_string())
+        });
+    // Nothing in it is of use to anybody.
+    let _ = std::fs::remove_dir_all(&folder);
+    found
+}
+
 /// The order of its fields is part of the contract.
 #[derive(Serialize)]
 struct Document<'a> {
@@ -116,6 +163,10 @@ struct Entry<'a> {
     planned: &'a PlanEntry,
     /// Bytes that it needs at least; null when nothing is known.
     memory: Option<u64>,
+    /// Steps that `seconds` is for; null when they are not known.
+    steps: Option<u64>,
+    /// Bytes that it, or its like, was seen to hold at most; null when none has run.
+    peak: Option<u64>,
     /// Seconds that its work takes at most; null when it has none, or never ran.
     seconds: Option<f64>,
 }
@@ -143,6 +194,8 @@ fn as_json(entries: &[PlanEntry], memory: &[Memory], timing: &Timing) -> String 
                     .get(i)
                     .map(|m| m.bytes() as u64)
                     .filter(|bytes| *bytes > 0),
+                steps: timing.steps.get(i).copied().flatten(),
+                peak: timing.peaks.get(i).copied().flatten(),
                 seconds: timing.nodes.get(i).copied().flatten(),
             })
             .collect(),
@@ -176,9 +229,13 @@ mod tests {
             key: None,
             needs: vec![NodeId("main/pretrain".into())],
         }];
-        let document: serde_json::Value =
-            serde_json::from_str(&as_json(&entries, &[Memory::default()], &Timing::default()))
-                .unwrap();
+        let document: serde_json::Value = serde_json::from_str(&as_json(
+            &plan,
+            &entries,
+            &[Memory::default()],
+            &Timing::default(),
+        ))
+        .unwrap();
         crate::ui::schema::assert_keys("plan", &document);
         assert_eq!(document["nodes"][0]["action"], "rerun");
         assert_eq!(document["summary"]["rerun"], 1);

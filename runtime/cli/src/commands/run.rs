@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use align_plan::NodeId;
-use align_runtime::{Interrupt, Outlook, RunOptions, Store, report};
+use align_runtime::{Interrupt, Outlook, Paces, RunOptions, Store, report};
 use align_runtime_api::{NodeState, NodeStatus, RunEvent};
 use align_schema::{Dim, Quantity};
 use clap::Args;
@@ -138,6 +138,7 @@ fn drive(args: &RunArgs, planned: &Planned) -> Result<Ended, Exit> {
         outlook,
         args.drive.machine.budget,
         jobs,
+        &Paces::default(),
     ) {
         Ok(_) => true,
         Err(exit) => {

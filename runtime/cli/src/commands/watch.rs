@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use align_plan::{NodeId, Plan};
 use align_runtime::report::format::duration as told;
-use align_runtime::{Interrupt, Loss, Orders, Outcome, Outlook, RunOptions, Store, report};
+use align_runtime::{Interrupt, Loss, Orders, Outcome, Outlook, Paces, RunOptions, Store, report};
 use align_runtime_api::{Library, NodeState, RunEvent};
 use clap::Args;
 
@@ -151,7 +151,7 @@ impl Orders for Desk<'_> {
     }
 
     fn foreseen(&mut self, plan: &Plan, outlook: &Outlook) {
-        let timing = align_runtime::timing(plan, self.store, outlook, self.jobs);
+        let timing = align_runtime::timing(plan, self.store, outlook, self.jobs, &Paces::default());
         let budget = self.args.drive.machine.budget;
         for text in host::remarks(outlook, &timing, budget) {
             self.screen.borrow_mut().on(&RunEvent::Note { text });

@@ -143,6 +143,7 @@ pub(crate) fn needs(
         let bytes = align_compiler::estimate::bytes(memory.bytes());
         out.push_str(&format!("memory: at least {bytes}, for {}\n", node.name));
     }
+    out.push_str(&each(plan, timing));
     if timing.known > 0 {
         let workers = if jobs == 1 {
             "1 worker".to_owned()
@@ -160,6 +161,26 @@ pub(crate) fn needs(
         ));
     }
     out
+}
+
+/// A line for each node of the first lane whose time is known: the time that its work takes at most, and what its like was seen to hold.
+fn each(plan: &Plan, timing: &Timing) -> String {
+    let first = plan.lanes.first().map(|l| l.id.as_str());
+    let known: Vec<(&str, f64, Option<u64>)> = plan
+        .nodes
+        .iter()
+        .zip(timing.nodes.iter().zip(&timing.peaks))
+        .filter(|(node, _)| Some(node.lane.as_str()) == first && node.round == 1)
+        .filter_map(|(node, (seconds, peak))| Some((node.name.as_str(), (*seconds)?, *peak)))
+        .collect();
+    let width = known.iter().map(|k| k.0.chars().count()).max().unwrap_or(0);
+    let line = |(name, seconds, peak): &(&str, f64, Option<u64>)| {
+        let held = peak.map_or_else(String::new, |n| {
+            format!(", {}", align_compiler::estimate::bytes(n as f64))
+        });
+        format!("  {name:width$}  up to {}{held}\n", time(*seconds))
+    };
+    known.iter().map(line).collect()
 }
 
 /// Seconds for people, to two digits or so: `40 s`, `12 min`, `3 h 20 min`.

@@ -31,7 +31,7 @@ builtin! {
         /// Blocks.
         depth: usize = Ty::Int, default "2", bounds Bounds::closed(1.0, 48.0);
     }
-    role: Role::Planner
+    role: Role::Planner, semantics: 2
 }
 
 /// Size of the time features.

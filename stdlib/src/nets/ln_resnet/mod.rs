@@ -26,7 +26,7 @@ builtin! {
         /// Residual blocks.
         blocks: usize = Ty::Int, default "3", bounds Bounds::closed(1.0, 64.0);
     }
-    role: Role::Policy
+    role: Role::Policy, semantics: 2
 }
 
 /// Size of the time features, and of the layers over them.

@@ -26,7 +26,7 @@ builtin! {
         /// Hidden layers.
         depth: usize = Ty::Int, default "3", bounds Bounds::closed(1.0, 16.0);
     }
-    role: Role::Policy
+    role: Role::Policy, semantics: 2
 }
 
 /// Size of the time embedding.

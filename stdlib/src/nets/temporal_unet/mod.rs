@@ -28,7 +28,7 @@ builtin! {
         /// Whether each level has linear attention over the length (4 heads of 32); without it only neighbours see each other.
         attention: Option<bool> = Ty::Bool;
     }
-    role: Role::Planner
+    role: Role::Planner, semantics: 2
 }
 
 /// Numbers of all heads of the attention.

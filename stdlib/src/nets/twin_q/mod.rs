@@ -26,7 +26,7 @@ builtin! {
         /// Hidden layers.
         depth: usize = Ty::Int, default "2", bounds Bounds::closed(1.0, 16.0);
     }
-    role: Role::Critic
+    role: Role::Critic, semantics: 2
 }
 
 impl TwinQ {

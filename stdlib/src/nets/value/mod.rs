@@ -28,7 +28,7 @@ builtin! {
         /// Factor on the width at each level; `width` times the last is a multiple of 32.
         mults: Vec<usize> = Ty::List(&Ty::Int), default "[1, 2, 4]";
     }
-    role: Role::Critic
+    role: Role::Critic, semantics: 2
 }
 
 impl Value {
