@@ -229,13 +229,9 @@ mod tests {
             key: None,
             needs: vec![NodeId("main/pretrain".into())],
         }];
-        let document: serde_json::Value = serde_json::from_str(&as_json(
-            &plan,
-            &entries,
-            &[Memory::default()],
-            &Timing::default(),
-        ))
-        .unwrap();
+        let document: serde_json::Value =
+            serde_json::from_str(&as_json(&entries, &[Memory::default()], &Timing::default()))
+                .unwrap();
         crate::ui::schema::assert_keys("plan", &document);
         assert_eq!(document["nodes"][0]["action"], "rerun");
         assert_eq!(document["summary"]["rerun"], 1);
