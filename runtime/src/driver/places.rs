@@ -53,7 +53,8 @@ struct Load {
     given: usize,
 }
 
-/// The place with the least at work of those that take a need; of equals the one that was given least, so that all are used.  One that is empty takes any: nothing there would make room.
+/// The place with the least at work of those that take a need; of equals the one that was given least, so that all are used.  One that is empty
+/// takes any: nothing there would make room.
 fn best(loads: &[(usize, &Place, Load)], need: u64, most: usize) -> Option<usize> {
     let fits = |place: &Place, load: Load| {
         let within = place
