@@ -140,13 +140,12 @@ def row(name, tools, ask, threads):
 def lanes(tools):
     """Two lanes of one thread each beside PyTorch on two threads, and what the second lane costs the first."""
     peer = tools[-1]
-    rates, alone, shares = {tool.name: [] for tool in tools}, [], []
+    rates, shares = {tool.name: [] for tool in tools}, []
     for _ in range(ROUNDS):
         for tool in tools[:-1]:
             rates[tool.name].append(tool.lanes(2))
         rates[peer.name].append(peer.stage("unet", 2))
         one = tools[0].lanes(1)
-        alone.append(one)
         shares.append(2 * one / rates[tools[0].name][-1])
     ratio = max(statistics.median(a / b for a, b in zip(rates[t.name], rates[peer.name])) for t in tools[:-1])
     cells = " | ".join(f"{statistics.median(rates[t.name]):.4g}" for t in tools)

@@ -6,7 +6,7 @@ use std::process::Command;
 use align_tests::binary::path;
 use serde_json::Value;
 
-use crate::scene::Scene;
+use crate::scene::{SMALL, Scene};
 
 /// Lanes of two stages each.
 const LANES: usize = 20;
@@ -17,17 +17,7 @@ fn program(memory: &str) -> String {
         "align 1
 
 pipeline short(seed: Seed) {{
-    dataset rollouts {{
-        source  = collect(\"maze2d-umaze-v1\", by: waypoint, episodes: 10)
-        horizon = 8 steps
-        stride  = 8 steps
-    }}
-
-    model planner {{
-        net     = temporal_unet(width: 8, mults: [1, 2])
-        sampler = ddim(train: 8 denoise_steps, act: 4 denoise_steps)
-    }}
-
+{SMALL}
     stage base trains planner on rollouts {{
         loss   = denoise()
         {memory}

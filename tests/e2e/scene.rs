@@ -13,6 +13,20 @@ use align_tests::root;
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// A dataset and a planner so small that a step takes a millisecond.
+pub const SMALL: &str = r#"
+dataset rollouts {
+    source  = collect("maze2d-umaze-v1", by: waypoint, episodes: 10)
+    horizon = 8 steps
+    stride  = 8 steps
+}
+
+model planner {
+    net     = temporal_unet(width: 8, mults: [1, 2])
+    sampler = ddim(train: 8 denoise_steps, act: 4 denoise_steps)
+}
+"#;
+
 /// A folder with one program, `main.align`.
 pub struct Scene {
     folder: TempDir,

@@ -5,24 +5,13 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::scene::{Running, Scene};
+use crate::scene::{Running, SMALL, Scene};
 
 /// One stage of so many steps, with this as its other line.
 fn program(budget: u32, line: &str) -> String {
     format!(
         "align 1
-
-dataset rollouts {{
-    source  = collect(\"maze2d-umaze-v1\", by: waypoint, episodes: 10)
-    horizon = 8 steps
-    stride  = 8 steps
-}}
-
-model planner {{
-    net     = temporal_unet(width: 8, mults: [1, 2])
-    sampler = ddim(train: 8 denoise_steps, act: 4 denoise_steps)
-}}
-
+{SMALL}
 stage base trains planner on rollouts {{
     loss   = denoise()
     {line}

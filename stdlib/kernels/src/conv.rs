@@ -1,7 +1,7 @@
 //! How do convolutions compute?  Each window becomes a row, and all rows are one product with the weights.
 
 use crate::product::{Matrix, Target, product};
-use crate::{run, share};
+use crate::{added, run, share};
 
 /// Which convolution, over sequences of `[n, length, inputs]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,13 +155,7 @@ impl Conv {
             self.part_backward(shape, (x, w, g), to, dw);
             sums
         });
-        let mut sums = sums.into_iter();
-        let mut w = sums
-            .next()
-            .unwrap_or_else(|| vec![0.0; w.len() + shape.outputs]);
-        for part in sums {
-            w.iter_mut().zip(part).for_each(|(a, b)| *a += b);
-        }
+        let mut w = added(sums, w.len() + shape.outputs);
         let b = w.split_off(w.len() - shape.outputs);
         Gradients {
             x: wanted.then_some(to),

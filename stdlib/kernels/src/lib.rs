@@ -41,6 +41,15 @@ fn run<T: Send, R: Send>(tasks: Vec<T>, task: impl Fn(T) -> R + Sync) -> Vec<R> 
     }
 }
 
+/// The sum of arrays of one length, added in their order; zeros where there is none.
+fn added(parts: Vec<Vec<f32>>, length: usize) -> Vec<f32> {
+    let total = parts.into_iter().reduce(|mut all, part| {
+        all.iter_mut().zip(part).for_each(|(a, b)| *a += b);
+        all
+    });
+    total.unwrap_or_else(|| vec![0.0; length])
+}
+
 /// Samples of a part, for `n` samples of so many `rows` and `work` multiplications each.
 fn share(n: usize, rows: usize, work: usize) -> usize {
     let parts = (n * work / PART).min(n * rows / ROWS).clamp(1, PARTS);

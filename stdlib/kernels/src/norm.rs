@@ -3,7 +3,7 @@
 
 use crate::mish::{slope, value};
 use crate::simd::vectorised;
-use crate::{run, share};
+use crate::{added, run, share};
 
 /// PyTorch's `eps`.
 const EPS: f32 = 1e-5;
@@ -108,11 +108,7 @@ impl Norm {
                 sums
             },
         );
-        let mut total = sums.into_iter().reduce(|mut all, part| {
-            all.iter_mut().zip(part).for_each(|(a, b)| *a += b);
-            all
-        });
-        let mut scale = total.take().unwrap_or_else(|| vec![0.0; 2 * self.channels]);
+        let mut scale = added(sums, 2 * self.channels);
         let shift = scale.split_off(self.channels);
         Gradients {
             x: to,
@@ -195,13 +191,13 @@ vectorised! {
         let Norm { channels, groups, .. } = shape;
         let size = channels / groups;
         let each = ((shape.length * size) as f32).recip();
-        let (all, whole) = (shape.size(), shape.size());
+        let all = shape.size();
         let mut rows = vec![0.0; 7 * channels];
         let mut cut = rows.chunks_exact_mut(channels);
         let mut next = || cut.next().unwrap_or_default();
         let (mean, unit, a, b, slopes, moments, line) = (next(), next(), next(), next(), next(), next(), next());
         let samples = given.0.chunks_exact(all).zip(given.1.chunks_exact(all));
-        let outs = to.0.chunks_exact_mut(whole).zip(to.1.chunks_exact_mut(channels));
+        let outs = to.0.chunks_exact_mut(all).zip(to.1.chunks_exact_mut(channels));
         for (((x, gradient), (to, add)), saved) in samples.zip(outs).zip(saved.chunks_exact(2 * groups)) {
             for i in 0..channels {
                 mean[i] = saved[i / size];
