@@ -2,6 +2,7 @@
 
 use crate::EDITION;
 use crate::ast::{Arm, Block, File, Item, ItemKind, Span, Stmt, StmtKind, SyntaxError};
+use crate::lex::{Token, Tokens};
 use crate::map::Map;
 use crate::tree::Failure;
 use crate::words;
@@ -233,13 +234,8 @@ fn separators(text: &str, spans: &[Span], errors: &mut Vec<SyntaxError>) {
         let gap = text
             .get(before.end as usize..after.start as usize)
             .unwrap_or("\n");
-        let comment = gap.find("/*").unwrap_or(gap.len());
-        let rest = gap.rfind("*/").map_or("", |at| gap.get(at..).unwrap_or(""));
-        if gap.contains('\n')
-            || [gap.get(..comment).unwrap_or(""), rest]
-                .iter()
-                .any(|g| g.contains([',', ';']))
-        {
+        let separates = |t: Token| matches!(t.text(gap), "," | ";");
+        if gap.contains('\n') || Tokens::of(gap).any(separates) {
             continue;
         }
         let mut e = error(

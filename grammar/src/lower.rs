@@ -503,10 +503,14 @@ impl Lower<'_> {
             .arena
             .children(id)
             .find(|(_, n)| matches!(n.rule, Rule::ident | Rule::event_else))?;
+        // Without the `///` before it, as a statement's.
+        let span = self
+            .map
+            .span(event.start as usize, self.arena.node(id).end as usize);
         Some(Arm {
             event: self.name(event),
             action: self.child_expr(id)?,
-            span: self.span(self.arena.node(id)),
+            span,
         })
     }
 }

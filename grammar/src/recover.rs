@@ -188,6 +188,10 @@ fn error_value(span: Span) -> Expr {
     }
 }
 
+fn is_blank(c: char) -> bool {
+    matches!(c, ' ' | '\t'..='\r')
+}
+
 /// The tokens that say something.
 fn said(text: &str) -> Vec<Token> {
     let mut tokens = lex::lex(text);
@@ -229,7 +233,8 @@ fn hide_name(item: &mut Item) {
 
 /// Reports what is wrong and tries its repair; the first repair that makes the fragment parse wins.
 fn repair(lower: &mut Lower<'_>, node: Node, what: Fragment) -> Option<Repaired> {
-    let mut text = lower.source(node).trim_end().to_owned();
+    // Blanks of the language alone: another one at the end is what is wrong.
+    let mut text = lower.source(node).trim_end_matches(is_blank).to_owned();
     let mut map = Map::default().within(node.start as usize, lower.map);
     let mut line = usize::MAX;
     let mut unnamed = false;
