@@ -10,6 +10,7 @@ pub mod estimate;
 pub mod events;
 pub mod fmt;
 pub mod graph;
+pub mod ide;
 pub mod language;
 pub mod lint;
 pub mod machine;
@@ -84,7 +85,17 @@ impl Checked {
 
 /// Checks a program: reads its files, resolves names, checks every block of every lane.
 pub fn check(world: &dyn World, main: &str, options: &Options) -> Checked {
-    let (mut program, mut sources, mut diagnostics) = hir::load(world, main);
+    examine(world, main, options, false).0
+}
+
+/// [`check`], with what an editor asks about as well: the names of the program, and the metrics of its stages.
+fn examine(
+    world: &dyn World,
+    main: &str,
+    options: &Options,
+    keep: bool,
+) -> (Checked, hir::Program, ide::MetricsOf) {
+    let (mut program, mut sources, mut diagnostics) = hir::load(world, main, keep);
     let order = program.order(&mut diagnostics);
     let out = check::program(&program, &order, &mut sources, options);
     diagnostics.extend(out.diagnostics);
@@ -114,12 +125,13 @@ pub fn check(world: &dyn World, main: &str, options: &Options) -> Checked {
             plan = None;
         }
     }
-    Checked {
+    let checked = Checked {
         sources,
         diagnostics,
         params: out.params,
         plan,
-    }
+    };
+    (checked, program, out.metrics)
 }
 
 /// Whether a device is there, for what is run without a check (a saved plan): the diagnostic and the text it points into.

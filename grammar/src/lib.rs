@@ -27,6 +27,7 @@ use ast::{File, Span, SyntaxError};
 pub use lossless::{
     Align, SyntaxElement, SyntaxEvent, SyntaxKind, SyntaxNode, SyntaxToken, tree, tree_with_repairs,
 };
+pub use rowan::{TextRange, TokenAtOffset};
 
 /// The edition of the language that this tool knows.
 pub const EDITION: u32 = 1;

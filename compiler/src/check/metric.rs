@@ -14,7 +14,7 @@ use std::rc::Rc;
 
 /// Metrics of one stage.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Metrics {
+pub struct Metrics {
     list: Rc<Vec<Metric>>,
 }
 
@@ -71,6 +71,10 @@ impl Metrics {
             rules::VALUE,
             rules::LOSSES,
         ])
+    }
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Metric> {
+        self.list.iter()
     }
     /// Their names.
     pub fn names(&self) -> Vec<&'static str> {

@@ -56,7 +56,9 @@ use crate::diag::{Diagnostic, FileId, Sources};
 use crate::hir::{At, DefId, Kind, Order, Program, ScopeId};
 use crate::suggest::{near, suggested};
 
-use metric::Metrics;
+pub use metric::Metrics;
+pub use param::TYPES;
+pub use value::{group_word, wanted};
 
 /// What a check makes.
 pub struct Output {
@@ -72,6 +74,8 @@ pub struct Output {
     pub sweeps: Vec<Sweep>,
     /// Values of the main file's `param`s.
     pub params: Vec<(String, Option<Value>)>,
+    /// The metrics of stages, sequences and cascades without an error in them.
+    pub metrics: FxHashMap<DefId, Metrics>,
 }
 
 /// A node before rounds are unrolled.
@@ -273,6 +277,14 @@ pub fn program(
     checker.unused();
     checker.hidden();
     checker.nowhere();
+    let metrics = checker
+        .checked
+        .iter()
+        .filter_map(|(id, entity)| match entity {
+            Entity::Trained(t) | Entity::Cascade(t) => Some((*id, t.metrics.clone())),
+            _ => None,
+        });
+    let metrics = metrics.collect();
     Output {
         diagnostics: checker.diagnostics,
         lanes,
@@ -280,6 +292,7 @@ pub fn program(
         parallel: checker.parallel,
         sweeps: checker.sweeps,
         params,
+        metrics,
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) struct Set {
 }
 
 /// Every name that a type can have.
-const TYPES: &[&str] = &[
+pub const TYPES: &[&str] = &[
     "int", "float", "bool", "string", "Task", "Seed", "share", "time", "size", "score",
 ];
 

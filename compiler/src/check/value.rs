@@ -10,7 +10,7 @@ use crate::hir::{At, Kind, ScopeId};
 use crate::suggest::{near, one_of, suggested};
 
 /// What a message calls a group.
-pub(super) fn group_word(group: Group) -> &'static str {
+pub fn group_word(group: Group) -> &'static str {
     match group {
         Group::Source => "a data source",
         Group::Filter => "a filter",
@@ -36,7 +36,7 @@ pub(super) fn group_word(group: Group) -> &'static str {
 }
 
 /// What a message says that a type wants.
-pub(super) fn wanted(ty: Ty) -> String {
+pub fn wanted(ty: Ty) -> String {
     match ty {
         Ty::Int => "a whole number".into(),
         Ty::Float => "a number".into(),

@@ -53,10 +53,12 @@ struct Loader<'w> {
     done: FxHashMap<String, (FileId, ScopeId)>,
     /// Paths being read, from the main file inwards.
     open: Vec<String>,
+    /// Whether the syntax of the files is kept.
+    keep: bool,
 }
 
-/// Reads the main file and everything that it uses.
-pub fn load(world: &dyn World, main: &str) -> (Program, Sources, Vec<Diagnostic>) {
+/// Reads the main file and everything that it uses; with `keep`, the syntax of the files stays in the program.
+pub fn load(world: &dyn World, main: &str, keep: bool) -> (Program, Sources, Vec<Diagnostic>) {
     let mut loader = Loader {
         world,
         sources: Sources::default(),
@@ -67,6 +69,7 @@ pub fn load(world: &dyn World, main: &str) -> (Program, Sources, Vec<Diagnostic>
         diagnostics: Vec::new(),
         done: FxHashMap::default(),
         open: Vec::new(),
+        keep,
     };
     match world.read(main) {
         Ok(text) => {
@@ -86,7 +89,7 @@ pub fn load(world: &dyn World, main: &str) -> (Program, Sources, Vec<Diagnostic>
 }
 
 /// `use` paths are relative to the file that they stand in.
-fn join(from: &str, to: &str) -> String {
+pub fn join(from: &str, to: &str) -> String {
     if to.starts_with('/') {
         return to.to_owned();
     }
@@ -113,6 +116,10 @@ impl Loader<'_> {
             .extend(errors.map(|e| Diagnostic::from_syntax(file, e)));
         let scope = self.scope(None);
         let at = At { file, scope };
+        self.program.files.push(at);
+        if self.keep {
+            self.program.syntax.push(parse.file.clone());
+        }
         let main = self.open.is_empty();
         if main {
             self.program.root = Some(scope);

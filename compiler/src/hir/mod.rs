@@ -5,14 +5,14 @@
 mod deps;
 mod load;
 
-use align_grammar::ast::{Block, Expr, Formal, Name, Policy, Span};
+use align_grammar::ast::{Block, Expr, File, Formal, Name, Policy, Span};
 use align_schema::Builtin;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::diag::FileId;
 
 pub use deps::Order;
-pub use load::{STD_FOLDERS, load};
+pub use load::{STD_FOLDERS, join, load};
 
 /// A definition of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -175,6 +175,10 @@ pub struct Program {
     pub imports: Vec<Import>,
     /// Scope of the main file.
     pub root: Option<ScopeId>,
+    /// Every file with its scope, in the order read.
+    pub files: Vec<At>,
+    /// The syntax of every file, where it was to be kept, in the same order.
+    pub syntax: Vec<File>,
     /// Items of the main file, in order, pipelines' contents not included.
     pub items: Vec<DefId>,
     /// Edition of the language that the main file names.
@@ -200,6 +204,12 @@ impl Program {
             }
         }
         all
+    }
+
+    /// The syntax of a file, where it was kept.
+    pub fn syntax(&self, file: FileId) -> Option<&File> {
+        let at = self.files.iter().position(|at| at.file == file)?;
+        self.syntax.get(at)
     }
 
     /// What a word means in a scope.

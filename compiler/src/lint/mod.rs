@@ -8,7 +8,9 @@ mod rules;
 
 use crate::codes::{Example, examples};
 use crate::diag::{self, Diagnostic, Severity, Sources};
-use crate::{Options, World, check, plan};
+use crate::{Checked, Options, World, check};
+use align_grammar::ast::File;
+use align_plan::Plan;
 
 pub use program::Program;
 pub use rules::ALL;
@@ -70,28 +72,44 @@ pub fn lint(
     options: &Options,
     choice: &Choice,
 ) -> (Sources, Vec<Diagnostic>) {
-    let checked = check(world, main, options);
-    let mut out: Vec<Diagnostic> = checked.diagnostics.clone();
-    out.retain(Diagnostic::is_error);
+    let mut checked = check(world, main, options);
+    let plan = checked.take_plan();
+    let main = checked
+        .sources
+        .iter()
+        .next()
+        .map(|(_, source)| align_grammar::parse(&source.text).file);
+    let mut out = main.map_or(Vec::new(), |ast| {
+        chosen(&checked, &ast, plan.as_ref(), choice)
+    });
+    out.extend(checked.diagnostics.into_iter().filter(Diagnostic::is_error));
+    diag::sort(&mut out);
+    (checked.sources, out)
+}
+
+/// What all rules find in a program that is checked: in the syntax of its main file, and in its plan if it has one.
+pub fn findings(checked: &Checked, main: &File, plan: Option<&Plan>) -> Vec<Diagnostic> {
+    chosen(checked, main, plan, &Choice::default())
+}
+
+fn chosen(checked: &Checked, main: &File, plan: Option<&Plan>, choice: &Choice) -> Vec<Diagnostic> {
+    let mut out = Vec::new();
     let Some((file, source)) = checked.sources.iter().next() else {
-        return (checked.sources, out);
+        return out;
     };
-    let parse = align_grammar::parse(&source.text);
-    let plan = plan(&checked);
-    let program = Program::new(&checked.sources, file, &parse.file, plan.as_ref());
+    let program = Program::new(&checked.sources, file, main, plan);
     let mut found = Vec::new();
     for rule in ALL.iter().filter(|r| choice.has(r)) {
         (rule.find)(&program, &mut found);
     }
     let allowed = allow::Allowed::of(&source.text);
     // What an error hides from a rule is not idle.
-    if out.is_empty() && rule("idle-allow").is_some_and(|r| choice.has(r)) {
+    if !checked.has_errors() && rule("idle-allow").is_some_and(|r| choice.has(r)) {
         out.extend(rules::idle(&program, &allowed, choice, &found));
     }
     found.retain(|d| !allowed.covers(d.code, program.line(d.span)));
     out.extend(found);
-    diag::sort(&mut out);
-    (checked.sources, out)
+    out
 }
 
 #[cfg(test)]

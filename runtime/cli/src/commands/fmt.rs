@@ -92,6 +92,14 @@ pub(crate) fn run(args: &FmtArgs) -> Exit {
     }
 }
 
+/// Programs of a folder and below, in the order of their names; what cannot be read is left out.
+pub(super) fn programs(folder: &Path) -> Vec<String> {
+    let mut out = Vec::new();
+    // A folder that cannot be listed has none.
+    let _ = collect(folder, false, &mut out);
+    out.iter().map(|p| p.display().to_string()).collect()
+}
+
 /// Programs of a path, folders searched, in the order of their names.  Hidden folders and links to folders are passed over.
 fn collect(path: &Path, named: bool, into: &mut Vec<PathBuf>) -> Result<(), String> {
     if !path.is_dir() {

@@ -16,6 +16,7 @@ mod fsck;
 mod gc;
 mod graph;
 mod lint;
+mod lsp;
 mod man;
 mod new;
 mod plan;
@@ -105,6 +106,8 @@ pub(crate) enum Command {
     Explain(explain::ExplainArgs),
     /// Show a page of the standard library, or list all of it.
     Doc(doc::DocArgs),
+    /// Serve an editor: messages, completion, names, formatting, the state of runs (language server protocol).
+    Lsp(lsp::LspArgs),
     /// Write a small program to start from.
     New(new::NewArgs),
     /// Print the language, or an output of `align`, as a JSON schema.
@@ -137,6 +140,7 @@ pub(crate) fn run(command: Command) -> Exit {
         Command::Graph(args) => graph::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Doc(args) => doc::run(&args),
+        Command::Lsp(args) => lsp::run(&args),
         Command::New(args) => new::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => completions::run(&args),

@@ -22,6 +22,7 @@ pub(crate) struct WorkerArgs {
 }
 
 pub(crate) fn run(args: &WorkerArgs) -> Exit {
+    #[cfg(feature = "exec")]
     align_stdlib::exec::device::threads();
     let library = crate::host::library();
     let attempt = |library: &dyn Library| {
