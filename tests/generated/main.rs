@@ -2,3 +2,4 @@
 
 mod extension;
 mod textmate;
+mod treesitter;

@@ -16,7 +16,7 @@ const FILES: [&str; 2] = [
 ];
 
 /// Names of types, which no table holds.
-const TYPES: [&str; 15] = [
+pub const TYPES: [&str; 15] = [
     "int",
     "float",
     "bool",
