@@ -23,6 +23,7 @@ mod suggest;
 #[cfg(test)]
 mod testing;
 
+use align_grammar::Parse;
 use align_plan::Plan;
 use align_schema::Value;
 
@@ -33,6 +34,12 @@ use crate::machine::Machine;
 pub trait World {
     /// The text of a file, or why it cannot be read (`no such file`).
     fn read(&self, path: &str) -> Result<String, String>;
+
+    /// Parses a text that was read; a world that sees a text again and again may remember.
+    fn parse(&self, path: &str, text: &str) -> Parse {
+        let _ = path;
+        align_grammar::parse(text)
+    }
 }
 
 /// How a program is checked.

@@ -18,8 +18,10 @@ mod map;
 mod mistakes;
 mod openings;
 mod quotes;
+mod reader;
 mod recover;
 mod salvage;
+mod shift;
 mod tree;
 mod words;
 
@@ -27,7 +29,9 @@ use ast::{File, Span, SyntaxError};
 pub use lossless::{
     Align, SyntaxElement, SyntaxEvent, SyntaxKind, SyntaxNode, SyntaxToken, tree, tree_with_repairs,
 };
+pub use reader::Reader;
 pub use rowan::{TextRange, TokenAtOffset};
+pub use shift::Shift;
 
 /// The edition of the language that this tool knows.
 pub const EDITION: u32 = 1;
@@ -66,6 +70,11 @@ pub fn parse(text: &str) -> Parse {
         errors.push(blocks::unparsable(text, &prepared.map, &failure));
         file = File::default();
     }
+    finish(text, file, errors)
+}
+
+/// Checks the shape of what was parsed.
+fn finish(text: &str, mut file: File, mut errors: Vec<SyntaxError>) -> Parse {
     blocks::check(text, &mut file, &mut errors);
     Parse {
         file,

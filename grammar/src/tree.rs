@@ -81,7 +81,7 @@ impl Arena {
         }
     }
 
-    fn for_text(bytes: usize) -> Self {
+    pub fn for_text(bytes: usize) -> Self {
         Self {
             nodes: Vec::with_capacity(bytes / 8 + 8),
             roots: Vec::new(),
@@ -112,6 +112,13 @@ impl Arena {
             node.end += part.start as u32;
         }
         Ok(())
+    }
+
+    /// The same in place of what it holds.
+    pub fn reparse(&mut self, rule: Rule, text: &str, part: Range<usize>) -> Result<(), Failure> {
+        self.nodes.clear();
+        self.roots.clear();
+        self.parse(rule, text, part)
     }
 
     fn add(&mut self, rule: Rule, start: usize, end: usize) -> Id {
@@ -207,15 +214,17 @@ pub fn file_in_parts(text: &str, each: impl FnMut(&Arena)) -> Result<(), Failure
 }
 
 fn in_parts(text: &str, part: usize, mut each: impl FnMut(&Arena)) -> Result<(), Failure> {
-    let cuts = cuts(text, part);
     let mut arena = Arena::for_text(text.len().min(2 * part));
-    for part in parts(&cuts, text) {
-        arena.nodes.clear();
-        arena.roots.clear();
-        arena.parse(Rule::file, text, part)?;
+    for range in ranges(text, part) {
+        arena.reparse(Rule::file, text, range)?;
         each(&arena);
     }
     Ok(())
+}
+
+/// The parts of a file, of about so many bytes each; what stands in one says nothing about another.
+pub fn ranges(text: &str, part: usize) -> Vec<Range<usize>> {
+    parts(&cuts(text, part), text).collect()
 }
 
 /// The ranges between cuts.

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use align_grammar::ast::{Expr, ExprKind, Item, ItemKind, Span, Stmt, StmtKind};
-use align_grammar::{lex, parse, tree};
+use align_grammar::{Reader, lex, parse, tree};
 
 /// SplitMix64: small, and the same on every machine.
 struct Stream(u64);
@@ -352,5 +352,67 @@ fn every_comment_is_in_the_tree() {
             })
             .count();
         assert_eq!(kept, written);
+    }
+}
+
+/// A file of several parts, from the corpus; each piece once more with other names does no harm here.
+fn long_text() -> String {
+    let pieces = CORPUS.iter().cycle().take(9);
+    let bodies: Vec<&str> = pieces
+        .map(|t| t.split_once("align 1").map_or(*t, |(_, rest)| rest))
+        .collect();
+    format!("// A comment.\nalign 1{}", bodies.join("\n"))
+}
+
+#[test]
+fn a_reader_that_remembers_reads_the_same_as_one_that_does_not() {
+    let base = long_text();
+    assert!(base.len() > 16_000, "several parts");
+    let mut stream = Stream(11);
+    let mut reader = Reader::default();
+    let mut text = base.clone();
+    for step in 0..400 {
+        // On from where it was, or put back as by an undo.
+        text = match stream.below(8) {
+            0..=2 => base.clone(),
+            3 => text,
+            _ => mutate(&text, &mut stream),
+        };
+        let (again, anew) = (reader.parse(&text), parse(&text));
+        assert_eq!(again.errors, anew.errors, "step {step}");
+        assert_eq!(
+            format!("{:?}", again.file),
+            format!("{:?}", anew.file),
+            "step {step}"
+        );
+    }
+}
+
+#[test]
+fn a_reader_reads_on_where_one_letter_came_or_went() {
+    let base = long_text();
+    let mut stream = Stream(12);
+    let mut reader = Reader::default();
+    reader.parse(&base);
+    for step in 0..200 {
+        let mut at = stream.below(base.len());
+        while !base.is_char_boundary(at) {
+            at -= 1;
+        }
+        let text = format!(
+            "{}{}{}",
+            &base[..at],
+            ["x", " ", "\n", "7", "/"][stream.below(5)],
+            &base[at..]
+        );
+        for text in [&text, &base] {
+            let (again, anew) = (reader.parse(text), parse(text));
+            assert_eq!(again.errors, anew.errors, "step {step}");
+            assert_eq!(
+                format!("{:?}", again.file),
+                format!("{:?}", anew.file),
+                "step {step}"
+            );
+        }
     }
 }

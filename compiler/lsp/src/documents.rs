@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use align_compiler::ide::Analysis;
 use align_compiler::{Options, World};
+use align_grammar::{Parse, Reader};
 use gen_lsp_types::{Range, Uri};
 use rustc_hash::FxHashMap;
 use serde::Deserialize;
@@ -45,12 +46,15 @@ struct Checked {
 pub(crate) struct Documents {
     open: FxHashMap<String, Document>,
     checked: RefCell<FxHashMap<String, Checked>>,
+    /// What is known of the syntax of each file.
+    readers: RefCell<FxHashMap<String, Reader>>,
     /// In which order they were opened.
     order: Vec<String>,
 }
 
 /// Open texts before files.
 struct Overlay<'a> {
+    readers: &'a RefCell<FxHashMap<String, Reader>>,
     open: &'a FxHashMap<String, Document>,
     host: &'a dyn Host,
     asked: RefCell<Vec<String>>,
@@ -63,6 +67,11 @@ impl World for Overlay<'_> {
             Some(document) => Ok(document.text.clone()),
             None => self.host.read(path),
         }
+    }
+
+    fn parse(&self, path: &str, text: &str) -> Parse {
+        let mut readers = self.readers.borrow_mut();
+        readers.entry(path.to_owned()).or_default().parse(text)
     }
 }
 
@@ -139,6 +148,7 @@ impl Documents {
             return Rc::clone(&known.analysis);
         }
         let world = Overlay {
+            readers: &self.readers,
             open: &self.open,
             host,
             asked: RefCell::new(Vec::new()),

@@ -1,5 +1,6 @@
 //! `param`, `let` and parameters of pipelines: declared types, values, `--set`.
 
+use align_grammar::Shift;
 use align_grammar::ast::{Expr, ExprKind, Formal, Span, TypeExpr};
 use align_schema::{Dim, Ty, UNITS, Value};
 
@@ -30,7 +31,7 @@ pub(super) fn parse_sets(sources: &mut Sources, options: &Options) -> Vec<Set> {
         .map(|(name, text)| {
             let mut expr = parse_expr(text);
             if let Some(e) = &mut expr {
-                shift(e, BEFORE.len() as u32);
+                e.shift(-(BEFORE.len() as i64));
             }
             Set {
                 name: name.clone(),
@@ -40,31 +41,6 @@ pub(super) fn parse_sets(sources: &mut Sources, options: &Options) -> Vec<Set> {
             }
         })
         .collect()
-}
-
-/// Moves the place of a literal; composite values keep inner places that are only shown when they are wrong.
-fn shift(expr: &mut Expr, by: u32) {
-    let back = |s: &mut Span| {
-        s.start = s.start.saturating_sub(by);
-        s.end = s.end.saturating_sub(by);
-    };
-    back(&mut expr.span);
-    match &mut expr.kind {
-        ExprKind::Number { number, unit } => {
-            back(&mut number.span);
-            if let Some(unit) = unit {
-                back(&mut unit.span);
-            }
-        }
-        ExprKind::Ref(name) => back(&mut name.span),
-        ExprKind::List(items) => items.iter_mut().for_each(|e| shift(e, by)),
-        ExprKind::Unary { operand, .. } => shift(operand, by),
-        ExprKind::Binary { left, right, .. } => {
-            shift(left, by);
-            shift(right, by);
-        }
-        _ => {}
-    }
 }
 
 /// One dimension as a slice that lives forever.

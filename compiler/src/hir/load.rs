@@ -109,7 +109,7 @@ pub fn join(from: &str, to: &str) -> String {
 
 impl Loader<'_> {
     fn file(&mut self, path: &str, text: String) -> (FileId, ScopeId) {
-        let parse = align_grammar::parse(&text);
+        let parse = self.world.parse(path, &text);
         let file = self.sources.add(path, text);
         let errors = parse.errors.iter();
         self.diagnostics
