@@ -100,6 +100,10 @@ section tests cargo test --release --locked --workspace --no-fail-fast
 if command -v strace >/dev/null 2>&1 && [ -f "$logs/tests" ]; then
     while read -r line; do left_out+=("$line"); done < <(sed -n 's/^left out: //p' "$logs/tests")
 fi
+section editors bash tests/editors/run.sh
+if [ -f "$logs/editors" ]; then
+    while read -r line; do left_out+=("$line"); done < <(sed -n 's/^left out: //p' "$logs/editors")
+fi
 for example in examples/*.align; do
     section "check-$(basename "$example" .align)" "$ALIGN_BIN" check "$example"
 done

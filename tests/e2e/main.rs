@@ -7,6 +7,7 @@
 
 mod data;
 mod devices;
+mod editor;
 mod edits;
 mod exports;
 mod faults;

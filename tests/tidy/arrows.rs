@@ -99,6 +99,22 @@ fn the_compiler_links_no_tensor_library_and_no_io() {
 }
 
 #[test]
+fn the_language_server_links_the_compiler_and_nothing_that_runs() {
+    assert_eq!(
+        ours("align-lsp"),
+        [
+            "align-compiler",
+            "align-grammar",
+            "align-plan",
+            "align-schema",
+            "align-stdlib"
+        ]
+    );
+    links_none_of("align-lsp", TENSORS);
+    links_none_of("align-lsp", IO);
+}
+
+#[test]
 fn the_runtime_sees_no_syntax_and_no_mathematics() {
     assert_eq!(
         ours("align-runtime"),

@@ -134,8 +134,8 @@ impl Server<'_> {
             if before.as_ref() == Some(&known) {
                 continue;
             }
-            // The first look is no news.
-            news |= before.is_some();
+            // That nothing ever ran is no news.
+            news |= before.is_some() || known.is_some();
             if let Some(known) = known {
                 self.notify("align/runState", self.run_state(&main, &known));
             }

@@ -39,6 +39,26 @@ pub(super) fn left_out(of: &'static Block, body: &Body) -> Vec<(&'static str, &'
         .collect()
 }
 
+/// Editors cut what is longer, and not between two fields.
+const WIDEST: usize = 40;
+
+/// As many as there is room for, at least one.
+fn short(said: &[String]) -> String {
+    let mut out = String::new();
+    for (n, one) in said.iter().enumerate() {
+        let more = if n + 1 < said.len() { 3 } else { 0 };
+        if n > 0 && out.chars().count() + 2 + one.chars().count() + more > WIDEST {
+            out.push_str(", …");
+            break;
+        }
+        if n > 0 {
+            out.push_str(", ");
+        }
+        out.push_str(one);
+    }
+    out
+}
+
 /// The hints of a file: defaults behind the `{` of each block, and a place behind each stage's head for what a run knows.
 pub fn hints(analysis: &Analysis, file: FileId) -> Vec<Hint> {
     let mut out = Vec::new();
@@ -100,7 +120,7 @@ fn one(analysis: &Analysis, file: FileId, item: &Item, out: &mut Vec<Hint>) {
             .collect();
         out.push(Hint {
             at: open,
-            text: said.join(", "),
+            text: short(&said),
             docs: format!("Left to their defaults:\n\n{}", docs.join("\n")),
             node: None,
         });
@@ -144,6 +164,15 @@ pub fn lenses(analysis: &Analysis, file: FileId) -> Vec<Lens> {
                 | ItemKind::Cascade(_)
         )
     };
+    // A file without a pipeline is run as a whole all the same.
+    let whole = |kind: &ItemKind| matches!(kind, ItemKind::Pipeline(_) | ItemKind::Sweep(_));
+    let first = ast.items.iter().find(|i| runs(&i.kind));
+    if let Some(first) = first.filter(|_| !ast.items.iter().any(|i| whole(&i.kind))) {
+        out.push(Lens {
+            at: first.word.start,
+            node: None,
+        });
+    }
     for item in all(ast).filter(|i| runs(&i.kind)) {
         let node = match body(item) {
             Some((BlockKind::Sweep, _)) | None => None,

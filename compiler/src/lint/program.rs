@@ -1,10 +1,13 @@
 //! What do rules see of a program?  The main file's syntax, and the plan where there is one.
 
+use std::cell::OnceCell;
+
 use align_grammar::ast::{
     Arg, Block, Expr, ExprKind, File, Formal, Item, ItemKind, Pipeline, Span, Stmt, StmtKind,
 };
 use align_plan::{Node, NodeKind, Plan};
 use align_schema::{Quantity, unit};
+use rustc_hash::FxHashMap;
 
 use crate::diag::{Diagnostic, FileId, Severity, Sources};
 
@@ -17,6 +20,27 @@ pub struct Program<'a> {
     pub ast: &'a File,
     /// The plan, if there is one.
     pub plan: Option<&'a Plan>,
+    /// The stages of the plan.
+    first: OnceCell<Stages<'a>>,
+}
+
+/// The first node of each stage, by pipeline and name.
+type Stages<'a> = FxHashMap<(&'a str, &'a str), &'a Node>;
+
+fn first(plan: &Plan) -> Stages<'_> {
+    let pipelines: FxHashMap<&str, &str> = plan
+        .lanes
+        .iter()
+        .map(|l| (l.id.as_str(), l.pipeline.as_str()))
+        .collect();
+    let mut out = Stages::default();
+    let stages = plan.nodes.iter();
+    for node in stages.filter(|n| n.kind == NodeKind::Stage && n.round == 1) {
+        if let Some(pipeline) = pipelines.get(node.lane.as_str()) {
+            out.entry((*pipeline, node.name.as_str())).or_insert(node);
+        }
+    }
+    out
 }
 
 /// A block with the pipeline that it stands in.
@@ -48,6 +72,7 @@ impl<'a> Program<'a> {
             file,
             ast,
             plan,
+            first: OnceCell::new(),
         }
     }
 
@@ -129,13 +154,8 @@ impl<'a> Program<'a> {
     pub fn node(&self, stage: Placed<'_>) -> Option<&'a Node> {
         let plan = self.plan?;
         let pipeline = stage.pipeline.map_or("", |p| p.name.text.as_str());
-        plan.nodes.iter().find(|n| {
-            let lane = plan.lanes.iter().find(|l| l.id == n.lane);
-            n.kind == NodeKind::Stage
-                && n.round == 1
-                && n.name == stage.name()
-                && lane.is_some_and(|l| l.pipeline == pipeline)
-        })
+        let first = self.first.get_or_init(|| first(plan));
+        first.get(&(pipeline, stage.name())).copied()
     }
 
     /// The value of a number with its unit, followed through a `let` or a default of the file.

@@ -183,3 +183,25 @@ fn a_use_links_to_its_file() {
     assert_eq!(all.len(), 1);
     assert_eq!(all[0].target, "lab.align");
 }
+
+#[test]
+fn a_file_without_a_pipeline_is_run_from_its_first_stage() {
+    let (analysis, _) = at(
+        "align 1\nmodel m { net = mlp() }\nstage s trains m on d { loss = denoise() }\nstage t trains m on d { loss = denoise() }\n",
+    );
+    let nodes: Vec<_> = hints::lenses(&analysis, MAIN)
+        .into_iter()
+        .map(|l| l.node)
+        .collect();
+    let names: Vec<Option<&str>> = nodes.iter().map(Option::as_deref).collect();
+    assert_eq!(names, [None, Some("s"), Some("t")]);
+}
+
+#[test]
+fn a_hint_ends_between_two_fields() {
+    let text = "align 1\ndataset d {\n    source = collect(\"maze2d-umaze-v1\")\n}\n";
+    let (analysis, _) = at(text);
+    let all = hints::hints(&analysis, MAIN);
+    assert_eq!(all[0].text, "horizon = 32 steps, stride = 1 steps, …");
+    assert!(all[0].docs.contains("normalise"));
+}
