@@ -106,7 +106,7 @@ pub(crate) enum Command {
     Explain(explain::ExplainArgs),
     /// Show a page of the standard library, or list all of it.
     Doc(doc::DocArgs),
-    /// Serve an editor: messages, completion, names, formatting, the state of runs (language server protocol).
+    /// Serve an editor: messages, completion, names, formatting, the state of runs.
     Lsp(lsp::LspArgs),
     /// Write a small program to start from.
     New(new::NewArgs),
