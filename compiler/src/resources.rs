@@ -135,10 +135,52 @@ pub fn memory(
             None => worst.push((node, need)),
         }
     }
-    worst
+    let mut out: Vec<Diagnostic> = worst
         .into_iter()
         .map(|(node, need)| too_large(node, need, program, sources, limit))
-        .collect()
+        .collect();
+    out.extend(set_aside(plan, program, sources, limit));
+    out
+}
+
+/// A8001: a stage that sets more aside than there is.  A card's memory is not the machine's, and is known where it runs.
+fn set_aside(plan: &Plan, program: &Program, sources: &Sources, limit: Limit) -> Vec<Diagnostic> {
+    let mut out: Vec<Diagnostic> = Vec::new();
+    let mut said: Vec<&Place> = Vec::new();
+    for node in &plan.nodes {
+        let Some(Value::Quantity(wanted)) = node.value("memory") else {
+            continue;
+        };
+        let on_card = matches!(node.value("device"), Some(Value::Name(d)) if d == "cuda");
+        if on_card || wanted.amount <= limit.amount as f64 || said.contains(&&node.place) {
+            continue;
+        }
+        said.push(&node.place);
+        let (file, span) = find(&node.place, program, sources, |def| {
+            def.name.text == node.name
+        });
+        let message = format!(
+            "`{}` sets {} of memory aside, and {}",
+            node.name,
+            bytes(wanted.amount),
+            limit_text(limit)
+        );
+        out.push(
+            Diagnostic::error("A8001", file, span, message)
+                .with_label("this stage")
+                .with_help("lower its `memory`, or leave it out: what its like was seen to hold is set aside"),
+        );
+    }
+    out
+}
+
+fn limit_text(limit: Limit) -> String {
+    let most = bytes(limit.amount as f64);
+    if limit.given {
+        format!("the limit is {most}")
+    } else {
+        format!("this machine has {most}")
+    }
 }
 
 fn too_large(
@@ -151,12 +193,7 @@ fn too_large(
     let (file, span) = find(&node.place, program, sources, |def| {
         def.name.text == node.name
     });
-    let most = bytes(limit.amount as f64);
-    let limit_text = if limit.given {
-        format!("the limit is {most}")
-    } else {
-        format!("this machine has {most}")
-    };
+    let limit_text = limit_text(limit);
     let mut out = Diagnostic::error(
         "A8001",
         file,

@@ -12,7 +12,7 @@ use crate::tree::{self, Arena, Failure, Rule};
 use crate::{Parse, brackets, finish, lower, parse};
 
 /// Bytes of a part: what is parsed again for a key.
-const PART: usize = 4 * 1024;
+const PART: usize = 2 * 1024;
 
 /// What it has parsed last.
 #[derive(Clone, Debug, Default)]

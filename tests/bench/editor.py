@@ -84,7 +84,8 @@ def typing(folder, uri, text):
     """Seconds for each of the requests after each key."""
     server = Server(folder, {"textDocument": {"diagnostic": {}}})
     opened(server, uri, text)
-    file = {"textDocument": {"uri": uri}}
+    file, small = {"textDocument": {"uri": uri}}, {"textDocument": {"uri": uri + ".small"}}
+    opened(server, uri + ".small", "align 1\n")
     server.ask("textDocument/diagnostic", file)
     lines = text.split("\n")
     places = [n for n, row in enumerate(lines) if " loss " in row]
@@ -104,6 +105,8 @@ def typing(folder, uri, text):
         screen = {"start": {"line": max(at - 25, 0), "character": 0}, "end": {"line": at + 25, "character": 0}}
         spent["tokens of a screen"].append(server.ask("textDocument/semanticTokens/range", {**file, "range": screen})[1])
         spent["outline"].append(server.ask("textDocument/documentSymbol", file)[1])
+    # What a message costs that asks for nothing, with its way there and back.
+    spent["a message that asks for nothing"] = [server.ask("textDocument/foldingRange", small)[1] for _ in range(100)]
     server.quit()
     return spent
 

@@ -46,6 +46,8 @@ struct Checked {
 pub(crate) struct Documents {
     open: FxHashMap<String, Document>,
     checked: RefCell<FxHashMap<String, Checked>>,
+    /// Programs that are forgotten, and still hold their memory.
+    stale: Vec<Checked>,
     /// What is known of the syntax of each file.
     readers: RefCell<FxHashMap<String, Reader>>,
     /// In which order they were opened.
@@ -122,14 +124,29 @@ impl Documents {
 
     /// Programs that looked at a file are checked again when they are asked for.
     pub(crate) fn forget(&mut self, path: &str) {
-        self.checked
-            .borrow_mut()
-            .retain(|main, c| main != path && c.asked.iter().all(|p| p != path));
+        let looked = |main: &str, c: &Checked| main == path || c.asked.iter().any(|p| p == path);
+        self.forget_where(looked);
     }
 
     /// Every program is checked again when it is asked for.
     pub(crate) fn forget_all(&mut self) {
-        self.checked.borrow_mut().clear();
+        self.forget_where(|_, _| true);
+    }
+
+    fn forget_where(&mut self, stale: impl Fn(&str, &Checked) -> bool) {
+        let mut checked = self.checked.borrow_mut();
+        let stale: Vec<String> = checked
+            .iter()
+            .filter(|(main, c)| stale(main, c))
+            .map(|(main, _)| main.clone())
+            .collect();
+        self.stale
+            .extend(stale.iter().filter_map(|main| checked.remove(main)));
+    }
+
+    /// Gives back what forgotten programs hold; to do so takes as long as a tenth of a check, so that nobody should wait for it.
+    pub(crate) fn tidy_up(&mut self) {
+        self.stale.clear();
     }
 
     /// The open text of a path.

@@ -118,6 +118,7 @@ impl<'a> Server<'a> {
         if let Some(message) = self.waiting.pop_front() {
             return Next::Message(message);
         }
+        self.documents.tidy_up();
         let now = Instant::now();
         let next = self.due.map_or(self.pulse, |due| due.min(self.pulse));
         if next <= now {
