@@ -210,7 +210,7 @@ async function running() {
     });
     await station("run a stage", async () => {
         await page.keyboard.press("Control+1");
-        await page.locator(".codelens-decoration a", { hasText: "run" }).first().click();
+        await page.locator(".codelens-decoration a", { hasText: /run$/ }).first().click();
         await until(() => text(".xterm-rows"), (t) => t.includes("run study.align --until pretrain"), "no terminal runs up to `pretrain`");
         await until(() => inFrames("#text.running", "done"), (t) => t !== undefined, "the panel does not tell of the run", 180_000);
         await until(() => text(".statusbar-item"), (t) => /Align: .*done/.test(t), "the status bar does not tell of the run");

@@ -25,7 +25,14 @@ pub(super) fn lenses(server: &Server<'_>, params: Value) -> Answer {
                 "command": { "title": title, "command": command, "arguments": [uri, lens.node] },
             }));
         };
-        add("▶ run", "align.run");
+        add(
+            if lens.node.is_none() {
+                "▶ run all"
+            } else {
+                "▶ run"
+            },
+            "align.run",
+        );
         if lens.node.is_none() {
             add("plan", "align.plan");
             add("graph", "align.show");
