@@ -112,13 +112,13 @@ impl Editor {
     }
 }
 
-fn program() -> String {
+fn program(budget: &str) -> String {
     format!(
         "align 1
 {SMALL}
 stage pretrain trains planner on rollouts {{
     loss   = denoise()
-    budget = 40 steps
+    budget = {budget}
     eval every 20 steps {{ episodes = 2 }}
     until reaches(score, 1000 points)
 }}
@@ -128,7 +128,7 @@ stage pretrain trains planner on rollouts {{
 
 #[test]
 fn an_editor_shows_what_the_store_has_and_what_an_edit_would_run_again() {
-    let scene = Scene::of(&program());
+    let scene = Scene::of(&program("1 epochs"));
     scene.run_well(&[]);
     let mut editor = Editor::open(&scene);
     let state = editor.run_state();
@@ -136,7 +136,16 @@ fn an_editor_shows_what_the_store_has_and_what_an_edit_would_run_again() {
         (state["running"].as_bool(), state["text"].as_str()),
         (Some(false), Some("2 of 2 done"))
     );
-    assert!(editor.hints().contains(&"cached".to_owned()));
+    // What an epoch was in steps is known once it has run.
+    let steps = scene.status()["main/pretrain"]["steps"]
+        .as_u64()
+        .expect("a number");
+    assert!(steps > 0);
+    let hints = editor.hints();
+    assert!(
+        hints.contains(&format!("cached, {steps} steps")),
+        "{hints:?}"
+    );
     let file = editor.file();
     let graph = editor.ask("align/graph", file.clone());
     let states: Vec<&str> = graph["nodes"]
@@ -150,7 +159,8 @@ fn an_editor_shows_what_the_store_has_and_what_an_edit_would_run_again() {
         .ask("textDocument/codeLens", file.clone())
         .to_string();
     assert!(
-        lenses.contains("last: ") && lenses.contains(" points (done after 40 steps)"),
+        lenses.contains("last: ")
+            && lenses.contains(&format!(" points (done after {steps} steps)")),
         "{lenses}"
     );
     let plan = editor.ask("align/plan", file);
@@ -161,7 +171,8 @@ fn an_editor_shows_what_the_store_has_and_what_an_edit_would_run_again() {
         "{plan}"
     );
     // Not saved yet: what would run is told of the text that is open.
-    let text = program().replace("loss   = denoise()", "loss   = denoise()\n    batch  = 8");
+    let text =
+        program("1 epochs").replace("loss   = denoise()", "loss   = denoise()\n    batch  = 8");
     let document = json!({ "uri": editor.uri, "version": 2 });
     editor.tell(
         "textDocument/didChange",
@@ -182,7 +193,7 @@ fn an_editor_shows_what_the_store_has_and_what_an_edit_would_run_again() {
 
 #[test]
 fn an_editor_follows_a_run_that_goes_on_in_a_terminal() {
-    let scene = Scene::of(&program().replace("budget = 40 steps", "budget = 20k steps"));
+    let scene = Scene::of(&program("20k steps"));
     let mut run = scene.start(&[]);
     run.until("progress", "pretrain");
     let mut editor = Editor::open(&scene);

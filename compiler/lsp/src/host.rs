@@ -49,7 +49,7 @@ pub struct NodeKnown {
     pub cached: bool,
     /// The score of its best checkpoint, in points.
     pub score: Option<f64>,
-    /// Steps that its budget comes to, where they are known.
+    /// Steps that it made, or that its budget comes to, where they are known and the budget is not in steps.
     pub steps: Option<u64>,
     /// Seconds that its work would take, where they are known.
     pub seconds: Option<f64>,

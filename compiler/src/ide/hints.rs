@@ -42,21 +42,27 @@ pub(super) fn left_out(of: &'static Block, body: &Body) -> Vec<(&'static str, &'
 /// Editors cut what is longer, and not between two fields.
 const WIDEST: usize = 40;
 
-/// As many as there is room for, at least one.
+/// As many as there is room for, the first that fit; what is too long for any room is left to the tooltip.
 fn short(said: &[String]) -> String {
+    const REST: &str = ", …";
     let mut out = String::new();
-    for (n, one) in said.iter().enumerate() {
-        let more = if n + 1 < said.len() { 3 } else { 0 };
-        if n > 0 && out.chars().count() + 2 + one.chars().count() + more > WIDEST {
-            out.push_str(", …");
-            break;
+    let mut left = 0;
+    for one in said {
+        let lead = if out.is_empty() { "" } else { ", " };
+        let width = out.chars().count() + lead.len() + one.chars().count() + REST.chars().count();
+        if width > WIDEST {
+            left += 1;
+            continue;
         }
-        if n > 0 {
-            out.push_str(", ");
-        }
+        out.push_str(lead);
         out.push_str(one);
     }
-    out
+    match (out.is_empty(), left) {
+        (true, 1) => "1 default".to_owned(),
+        (true, n) => format!("{n} defaults"),
+        (false, 0) => out,
+        (false, _) => out + REST,
+    }
 }
 
 /// The hints of a file: defaults behind the `{` of each block, and a place behind each stage's head for what a run knows.

@@ -70,8 +70,12 @@ fn stands(server: &Server<'_>, main: &str, name: &str) -> Option<String> {
     if cached < all.len() && seconds > 0.0 {
         text.push_str(&format!(", {}", time(seconds)));
     }
-    if let Some(steps) = all.iter().filter(|n| !n.cached).find_map(|n| n.steps) {
-        text.push_str(&format!(", {steps} steps"));
+    // Lanes that ended at different steps have no common number.
+    let mut steps = all.iter().map(|n| n.steps);
+    if let Some(Some(first)) = steps.next()
+        && steps.all(|s| s == Some(first))
+    {
+        text.push_str(&format!(", {first} steps"));
     }
     Some(text)
 }

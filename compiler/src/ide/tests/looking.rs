@@ -199,9 +199,14 @@ fn a_file_without_a_pipeline_is_run_from_its_first_stage() {
 
 #[test]
 fn a_hint_ends_between_two_fields() {
-    let text = "align 1\ndataset d {\n    source = collect(\"maze2d-umaze-v1\")\n}\n";
+    let text = "align 1\ndataset d {\n    source = collect(\"maze2d-umaze-v1\")\n}\ndataset e {\n    source = collect(\"maze2d-umaze-v1\")\n    horizon = 8 steps\n    stride = 1 steps\n    normalise = cdf\n}\n";
     let (analysis, _) = at(text);
-    let all = hints::hints(&analysis, MAIN);
+    let all: Vec<_> = hints::hints(&analysis, MAIN)
+        .into_iter()
+        .filter(|h| h.node.is_none())
+        .collect();
     assert_eq!(all[0].text, "horizon = 32 steps, stride = 1 steps, …");
     assert!(all[0].docs.contains("normalise"));
+    assert_eq!(all[1].text, "1 default");
+    assert!(all[1].docs.contains("by episode"));
 }

@@ -214,8 +214,8 @@ function M.run(uri, stage)
     end
 end
 
---- Shows what a run would do.
-function M.plan(uri)
+--- Asks the server about a program, and says why where it has no answer.
+local function about(uri, method, what, answered)
     local bufnr = buffer_of(uri)
     if not bufnr then
         return
@@ -226,32 +226,25 @@ function M.plan(uri)
         return
     end
     local params = { textDocument = vim.lsp.util.make_text_document_params(bufnr) }
-    request(client, "align/plan", params, function(fault, plan)
-        if fault or not plan then
-            tell(fault and fault.message or "the program has no plan")
+    request(client, method, params, function(fault, answer)
+        if fault or not answer then
+            tell(fault and fault.message or ("the program has no " .. what))
             return
         end
-        show("align://plan", plan.text)
+        answered(answer)
     end, bufnr)
+end
+
+--- Shows what a run would do.
+function M.plan(uri)
+    about(uri, "align/plan", "plan", function(plan)
+        show("align://plan", plan.text)
+    end)
 end
 
 --- Shows the graph as text, with the state of each node.
 function M.graph(uri)
-    local bufnr = buffer_of(uri)
-    if not bufnr then
-        return
-    end
-    local client = clients(bufnr)[1]
-    if not client then
-        tell("the language server does not run")
-        return
-    end
-    local params = { textDocument = vim.lsp.util.make_text_document_params(bufnr) }
-    request(client, "align/graph", params, function(fault, graph)
-        if fault or not graph then
-            tell(fault and fault.message or "the program has no graph")
-            return
-        end
+    about(uri, "align/graph", "graph", function(graph)
         local wide = 0
         for _, node in ipairs(graph.nodes) do
             wide = math.max(wide, vim.fn.strdisplaywidth(node.label))
@@ -263,7 +256,7 @@ function M.graph(uri)
             table.insert(lines, (("%-8s %s  %-8s %s"):format(node.state, label, node.kind, detail):gsub("%s+$", "")))
         end
         show("align://graph", table.concat(lines, "\n"))
-    end, bufnr)
+    end)
 end
 
 --- Stops the language server and starts it again for every program that is open.

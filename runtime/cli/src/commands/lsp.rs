@@ -11,6 +11,7 @@ use align_lsp::{Host, Known, NodeKnown};
 use align_plan::Plan;
 use align_runtime::{Paces, Store};
 use align_runtime_api::{NodeState, NodeStatus, PlanAction, PlanEntry};
+use align_schema::Dim;
 use clap::Args;
 
 use super::fmt::programs;
@@ -128,7 +129,13 @@ impl Host for Here {
                 detail: detail(status, entry),
                 cached: entry.action == PlanAction::Reuse,
                 score: status.best.get("score").copied(),
-                steps: timing.steps.get(i).copied().flatten(),
+                steps: match &node.budget {
+                    // What says it in steps needs no other word for it.
+                    Some(budget) if budget.any.iter().any(|q| q.dim == Dim::Steps) => None,
+                    Some(_) if status.state == NodeState::Done => Some(status.steps),
+                    Some(_) => timing.steps.get(i).copied().flatten(),
+                    None => None,
+                },
                 seconds: timing.nodes.get(i).copied().flatten(),
             })
         });
