@@ -30,14 +30,10 @@ impl Server<'_> {
             return;
         }
         let found = self.diagnostics(path);
-        let mut told = self.told.diagnostics.get(path).cloned();
-        if told.as_ref() != Some(&found) {
-            told = Some(found.clone());
+        if self.told.diagnostics.get(path) != Some(&found) {
             self.publish(path, &found);
+            self.told.diagnostics.insert(path.to_owned(), found);
         }
-        self.told
-            .diagnostics
-            .extend(told.map(|t| (path.to_owned(), t)));
     }
 
     /// Diagnostics of everything that is open, and of the files that it uses.

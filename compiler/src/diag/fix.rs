@@ -30,21 +30,7 @@ pub fn apply_where(
     guesses: bool,
     wanted: impl Fn(usize) -> bool,
 ) -> Applied {
-    let mut taken: Vec<&Edit> = Vec::new();
-    let mut made = Vec::new();
-    for (at, d) in diagnostics.iter().enumerate() {
-        let Some(fix) = d.fix.as_ref().filter(|f| (f.safe || guesses) && wanted(at)) else {
-            continue;
-        };
-        let free = |edit: &Edit| {
-            let file = sources.get(edit.file).is_some_and(super::Source::is_file);
-            file && taken.iter().all(|other| !touches(edit, other))
-        };
-        if !fix.edits.is_empty() && fix.edits.iter().all(free) {
-            taken.extend(&fix.edits);
-            made.push(at);
-        }
-    }
+    let (mut taken, made) = chosen(sources, diagnostics, guesses, wanted);
     taken.sort_by_key(|e| (e.file, std::cmp::Reverse(e.span)));
     let mut texts: Vec<(FileId, String)> = Vec::new();
     for edit in taken {
@@ -61,6 +47,31 @@ pub fn apply_where(
         }
     }
     Applied { texts, made }
+}
+
+/// The edits of the fixes that can be made together, and whose they are: of two fixes that touch the same place only the first one counts.
+pub fn chosen<'d>(
+    sources: &Sources,
+    diagnostics: &'d [Diagnostic],
+    guesses: bool,
+    wanted: impl Fn(usize) -> bool,
+) -> (Vec<&'d Edit>, Vec<usize>) {
+    let mut taken: Vec<&Edit> = Vec::new();
+    let mut made = Vec::new();
+    for (at, d) in diagnostics.iter().enumerate() {
+        let Some(fix) = d.fix.as_ref().filter(|f| (f.safe || guesses) && wanted(at)) else {
+            continue;
+        };
+        let free = |edit: &Edit| {
+            let file = sources.get(edit.file).is_some_and(super::Source::is_file);
+            file && taken.iter().all(|other| !touches(edit, other))
+        };
+        if !fix.edits.is_empty() && fix.edits.iter().all(free) {
+            taken.extend(&fix.edits);
+            made.push(at);
+        }
+    }
+    (taken, made)
 }
 
 fn touches(a: &Edit, b: &Edit) -> bool {

@@ -7,7 +7,8 @@ use super::edits::Change;
 use super::hints::{all, body};
 use super::index::block;
 use super::{Analysis, snippets};
-use crate::diag::{Diagnostic, FileId, Fix};
+use crate::diag::fix::chosen;
+use crate::diag::{Diagnostic, Edit, FileId, Fix};
 
 /// What kind of change it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,19 +60,10 @@ pub fn actions(analysis: &Analysis, file: FileId, range: Span) -> Vec<Action> {
 
 /// Every repair of a file that is safe, as one.
 pub fn repair_all(analysis: &Analysis, file: FileId) -> Option<Action> {
-    let safe = |d: &&Diagnostic| d.file == file && d.fix.as_ref().is_some_and(|f| f.safe);
-    let mut changes: Vec<(FileId, Change)> = Vec::new();
-    for d in analysis.diagnostics.iter().filter(safe) {
-        let fix = d.fix.as_ref()?;
-        let free = fix.edits.iter().all(|e| {
-            changes.iter().all(|(f, c)| {
-                *f != e.file || c.span.end < e.span.start || e.span.end < c.span.start
-            })
-        });
-        if free {
-            changes.extend(edits(fix));
-        }
-    }
+    let all = &analysis.diagnostics;
+    let own = |at: usize| all.get(at).is_some_and(|d| d.file == file);
+    let (taken, _) = chosen(&analysis.sources, all, false, own);
+    let changes: Vec<(FileId, Change)> = taken.into_iter().map(edit).collect();
     (changes.len() > 1).then(|| Action {
         title: "repair all that is safe to repair".to_owned(),
         does: Does::Repairs,
@@ -85,14 +77,12 @@ fn within(range: Span, whole: Span) -> bool {
     whole.start <= range.start && range.end <= whole.end
 }
 
-fn edits(fix: &Fix) -> impl Iterator<Item = (FileId, Change)> {
-    fix.edits.iter().map(|e| {
-        let change = Change {
-            span: e.span,
-            text: e.text.clone(),
-        };
-        (e.file, change)
-    })
+fn edit(edit: &Edit) -> (FileId, Change) {
+    let change = Change {
+        span: edit.span,
+        text: edit.text.clone(),
+    };
+    (edit.file, change)
 }
 
 fn repair(fix: &Fix, at: usize) -> Action {
@@ -103,7 +93,7 @@ fn repair(fix: &Fix, at: usize) -> Action {
             format!("{} (a guess)", fix.title)
         },
         does: Does::Repairs,
-        changes: edits(fix).collect(),
+        changes: fix.edits.iter().map(edit).collect(),
         repairs: Some(at),
         preferred: fix.safe,
     }

@@ -255,9 +255,6 @@ impl Writer<'_> {
             Some(Ty::CheckpointOr(words)) => {
                 self.words(words);
                 self.checkpoints();
-                if words.contains(&"waypoint") {
-                    self.definitions(|_| false);
-                }
             }
             Some(Ty::Target) => {
                 self.words(&["best", "last"]);

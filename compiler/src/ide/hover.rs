@@ -1,7 +1,7 @@
 //! What is the word under the pointer?
 
-use align_grammar::ast::Span;
-use align_plan::{Node, NodeKind, Plan};
+use align_grammar::ast::{Block as Body, Span};
+use align_plan::{Node, Plan};
 use align_schema::BlockKind;
 
 use super::index::{What, block};
@@ -74,12 +74,7 @@ pub(super) fn definition(analysis: &Analysis, id: DefId) -> String {
         _ => line_start(text, def.name.span.start as usize),
     };
     let head = match &def.kind {
-        Kind::Formal(f) => {
-            let end = f.value.as_ref().map_or(def.name.span.end, |v| v.span.end);
-            let end = f.ty.as_ref().map_or(end, |t| end.max(t.span.end));
-            text.get(start..end as usize).unwrap_or("").to_owned()
-        }
-        Kind::Let(f) | Kind::Param(f) => {
+        Kind::Formal(f) | Kind::Let(f) | Kind::Param(f) => {
             let end = f.value.as_ref().map_or(def.name.span.end, |v| v.span.end);
             let end = f.ty.as_ref().map_or(end, |t| end.max(t.span.end));
             text.get(start..end as usize)
@@ -111,31 +106,23 @@ fn line_start(text: &str, at: usize) -> usize {
         .map_or(0, |l| l.len() - l.trim_start_matches([' ', '\t']).len())
 }
 
-/// The kind of a definition's block.
-pub(super) fn kind_of(kind: &Kind) -> Option<BlockKind> {
+/// The block of a definition, with its kind.
+fn block_of(kind: &Kind) -> Option<(BlockKind, &Body)> {
     Some(match kind {
-        Kind::Dataset(_) => BlockKind::Dataset,
-        Kind::Model(_) => BlockKind::Model,
-        Kind::Stage(_) => BlockKind::Stage,
-        Kind::Sequence(_) => BlockKind::Sequence,
-        Kind::Cascade(_) => BlockKind::Cascade,
-        Kind::Sweep(_) => BlockKind::Sweep,
+        Kind::Dataset(b) => (BlockKind::Dataset, b),
+        Kind::Model(b) => (BlockKind::Model, b),
+        Kind::Stage(b) => (BlockKind::Stage, b),
+        Kind::Sequence(b) => (BlockKind::Sequence, b),
+        Kind::Cascade(b) => (BlockKind::Cascade, b),
+        Kind::Sweep(b) => (BlockKind::Sweep, b),
         _ => return None,
     })
 }
 
 /// Fields that a block leaves to their defaults: `` `batch = 32`, `clip_norm = 1.0` ``.
 fn defaults(kind: &Kind) -> Option<String> {
-    let (Kind::Dataset(b)
-    | Kind::Model(b)
-    | Kind::Stage(b)
-    | Kind::Sequence(b)
-    | Kind::Cascade(b)
-    | Kind::Sweep(b)) = kind
-    else {
-        return None;
-    };
-    let left = super::hints::left_out(block(kind_of(kind)?), b);
+    let (kind, body) = block_of(kind)?;
+    let left = super::hints::left_out(block(kind), body);
     let said: Vec<String> = left.iter().map(|(n, v)| format!("`{n} = {v}`")).collect();
     (!said.is_empty()).then(|| said.join(", "))
 }
@@ -146,11 +133,7 @@ fn effective(analysis: &Analysis, file: FileId, offset: u32, field: &str) -> Opt
     let name = around(analysis, file, offset)?;
     let nodes = nodes_of(plan, &name);
     let first = nodes.first()?;
-    let found = match first.fields.get(field) {
-        Some(found) => found,
-        None if first.kind == NodeKind::Stage => return None,
-        None => return None,
-    };
+    let found = first.fields.get(field)?;
     let mut values: Vec<String> = nodes
         .iter()
         .filter_map(|n| n.fields.get(field))

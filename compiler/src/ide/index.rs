@@ -11,6 +11,7 @@ use align_schema::{Block, BlockKind, Builtin, Group, Param, Ty, Unit};
 use align_stdlib::rules::{self, Metric};
 use rustc_hash::FxHashMap;
 
+use super::hints::body;
 use crate::diag::FileId;
 use crate::events::{EVENTS, Event};
 use crate::hir::{DefId, Kind, Program, STD_FOLDERS, ScopeId};
@@ -118,7 +119,10 @@ impl Walk<'_> {
     }
 
     fn item(&mut self, item: &Item) {
-        let mut opens = |kind| self.add(item.word, What::Opens(block(kind)));
+        if let Some((kind, b)) = body(item) {
+            self.add(item.word, What::Opens(block(kind)));
+            return self.block(kind, b);
+        }
         match &item.kind {
             ItemKind::Use(u) => self.import(u),
             ItemKind::Param(f) | ItemKind::Let(f) => {
@@ -140,43 +144,17 @@ impl Walk<'_> {
                 }
                 self.scope = outer;
             }
-            ItemKind::Dataset(b) => {
-                opens(BlockKind::Dataset);
-                self.block(BlockKind::Dataset, b);
-            }
-            ItemKind::Model(b) => {
-                opens(BlockKind::Model);
-                self.block(BlockKind::Model, b);
-            }
-            ItemKind::Stage(b) => {
-                opens(BlockKind::Stage);
-                self.block(BlockKind::Stage, b);
-            }
-            ItemKind::Sequence(b) => {
-                opens(BlockKind::Sequence);
-                self.block(BlockKind::Sequence, b);
-            }
-            ItemKind::Cascade(b) => {
-                opens(BlockKind::Cascade);
-                self.block(BlockKind::Cascade, b);
-            }
-            ItemKind::Sweep(b) => {
-                opens(BlockKind::Sweep);
-                self.block(BlockKind::Sweep, b);
-            }
-            ItemKind::Report(b) => {
-                opens(BlockKind::Report);
-                self.block(BlockKind::Report, b);
-            }
             ItemKind::Policy(p) => {
                 self.defines(&p.name);
                 self.arms(&p.arms);
             }
-            ItemKind::Broken { name, .. } => {
-                if let Some(name) = name {
-                    self.defines(name);
-                }
+            ItemKind::Broken {
+                name: Some(name), ..
+            } => {
+                self.defines(name);
             }
+            // Those with a block, and those without a name.
+            _ => {}
         }
     }
 
@@ -191,20 +169,12 @@ impl Walk<'_> {
         if let Some(file) = &u.file {
             self.add(file.span, What::File);
         }
-        for name in &u.names {
+        let last = u.path.as_ref().and_then(|p| p.parts.last());
+        let alone = last.filter(|_| u.names.is_empty());
+        for name in u.names.iter().chain(alone) {
             let known = u.alias.as_ref().unwrap_or(name);
             if let Some(id) = self.program.lookup(self.scope, &known.text) {
                 self.add(name.span, self.meant(id));
-                if let Some(alias) = &u.alias {
-                    self.add(alias.span, What::Def(id));
-                }
-            }
-        }
-        let last = u.path.as_ref().and_then(|p| p.parts.last());
-        if let Some(last) = last.filter(|_| u.names.is_empty()) {
-            let known = u.alias.as_ref().unwrap_or(last);
-            if let Some(id) = self.program.lookup(self.scope, &known.text) {
-                self.add(last.span, self.meant(id));
                 if let Some(alias) = &u.alias {
                     self.add(alias.span, What::Def(id));
                 }

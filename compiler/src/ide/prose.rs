@@ -77,7 +77,7 @@ pub fn declared(param: &Param) -> String {
 
 /// What a field or an argument is.
 pub fn param(param: &Param) -> String {
-    let mut out = format!("{}\n\nWants {}", docs(param.docs), wanted(param.ty));
+    let mut out = format!("{}\n\nWants {}", prose(param.docs), wanted(param.ty));
     if let Some(bounds) = &param.bounds {
         out.push_str(&format!(", {bounds}"));
     }
@@ -91,11 +91,6 @@ pub fn param(param: &Param) -> String {
     );
     out.push_str(&format!("\n\n*{}*", effect(param.effect)));
     out
-}
-
-/// Several lines of doc comment as one paragraph each.
-fn docs(text: &str) -> String {
-    prose(text)
 }
 
 /// `ppo(clip: float = 0.2, critic: checkpoint, ..)`.
@@ -124,7 +119,7 @@ pub fn builtin(builtin: &Builtin) -> String {
         "```align\n{}\n```\n*{}*\n\n{}",
         signature_lines(builtin),
         group_word(builtin.group),
-        docs(builtin.docs)
+        prose(builtin.docs)
     );
     if !builtin.metrics.is_empty() {
         out.push_str(&format!("\n\nReports `{}`.", builtin.metrics.join("`, `")));

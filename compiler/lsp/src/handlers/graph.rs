@@ -19,8 +19,10 @@ pub(super) fn graph(server: &Server<'_>, params: Value) -> Answer {
     let nodes: Vec<Value> = plan
         .nodes
         .iter()
-        .map(|n| {
-            let known = known.iter().find(|k| k.id == n.id);
+        .enumerate()
+        .map(|(i, n)| {
+            // In the order of the plan, where anything ran.
+            let known = known.get(i);
             let source = program.analysis.file(&n.place.file).and_then(|f| program.analysis.sources.get(f));
             let range = source.and_then(|s| {
                 let at = s.line_start(n.place.line)? as u32;

@@ -120,8 +120,9 @@ impl Host for Here {
         let cores = self.machine().cores.unwrap_or(1) as usize;
         let timing = align_runtime::timing(plan, &store, &outlook, cores, &Paces::default());
         let states = graph::states(&statuses);
+        // Both are in the order of the plan.
         let nodes = plan.nodes.iter().enumerate().filter_map(|(i, node)| {
-            let status = statuses.iter().find(|s| s.id == node.id)?;
+            let status = statuses.get(i)?;
             let entry = outlook.entries.get(i)?;
             Some(NodeKnown {
                 id: node.id.clone(),
