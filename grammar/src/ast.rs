@@ -1,7 +1,9 @@
 //! The typed syntax tree of one file: what stands where, and nothing of what it means.
 //!
 //! Every node has a span in bytes; a part that a broken program lacks is `None` or missing from its list.  Values own their
-//! text, so a tree outlives its source.
+//! text, so a tree outlives its source; a copy of a tree shares its blocks, which are most of it.
+
+use std::rc::Rc;
 
 /// A range of bytes in one file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -54,11 +56,20 @@ pub struct Path {
 impl Path {
     /// `a.b.c`.
     pub fn text(&self) -> String {
-        self.parts
-            .iter()
-            .map(|p| p.text.as_str())
-            .collect::<Vec<_>>()
-            .join(".")
+        match self.parts.as_slice() {
+            [one] => one.text.clone(),
+            all => {
+                let words: Vec<&str> = all.iter().map(|p| p.text.as_str()).collect();
+                words.join(".")
+            }
+        }
+    }
+
+    /// Whether it is written so, `a.b.c`.
+    pub fn is(&self, text: &str) -> bool {
+        let mut words = text.split('.');
+        let same = self.parts.iter().all(|p| words.next() == Some(&p.text));
+        same && words.next().is_none()
     }
 }
 
@@ -109,21 +120,21 @@ pub enum ItemKind {
     /// `pipeline name(formals) { items }`.
     Pipeline(Pipeline),
     /// `dataset name from expr { body }`.
-    Dataset(Box<Block>),
+    Dataset(Rc<Block>),
     /// `model name { body }`.
-    Model(Box<Block>),
+    Model(Rc<Block>),
     /// `stage name trains expr on expr in expr from expr { body }`.
-    Stage(Box<Block>),
+    Stage(Rc<Block>),
     /// `sequence name = a -> b { body }`.
-    Sequence(Box<Block>),
+    Sequence(Rc<Block>),
     /// `cascade name = a -> b { body }`.
-    Cascade(Box<Block>),
+    Cascade(Rc<Block>),
     /// `sweep name of path { body }`.
-    Sweep(Box<Block>),
+    Sweep(Rc<Block>),
     /// `policy name { arms }`.
     Policy(Policy),
     /// `report path { body }`.
-    Report(Box<Block>),
+    Report(Rc<Block>),
     /// An item that does not parse; its error is reported, its name still counts as defined.
     Broken {
         /// The word that it opens with, if it is one.
@@ -310,6 +321,22 @@ pub struct Expr {
     pub kind: ExprKind,
     /// Where, without surrounding blanks.
     pub span: Span,
+}
+
+impl Expr {
+    /// `a.b.c` of an expression that is only names.
+    pub fn dotted(&self) -> Option<String> {
+        match &self.kind {
+            ExprKind::Ref(name) => Some(name.text.clone()),
+            ExprKind::Member { base, field } => {
+                let mut text = base.dotted()?;
+                text.push('.');
+                text.push_str(&field.text);
+                Some(text)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// What an expression is.

@@ -1,5 +1,7 @@
 //! Which statement may stand in which block, and what separates two?  Rules of shape that are clearer on the tree than in the grammar.
 
+use std::rc::Rc;
+
 use crate::EDITION;
 use crate::ast::{Arm, Block, File, Item, ItemKind, Span, Stmt, StmtKind, SyntaxError};
 use crate::lex::{Token, Tokens};
@@ -35,15 +37,15 @@ fn error(code: &'static str, span: Span, message: String, label: String) -> Synt
     }
 }
 
-/// Checks the edition, the separators, and which statement stands where; drops statements that may not stand where they are.
-pub fn check(text: &str, file: &mut File, errors: &mut Vec<SyntaxError>) {
-    edition(file, errors);
-    for item in &mut file.items {
+/// Checks the separators, and which statement stands where; drops statements that may not stand where they are.
+pub fn check(text: &str, items: &mut [Item], errors: &mut Vec<SyntaxError>) {
+    for item in items {
         self::item(text, item, errors);
     }
 }
 
-fn edition(file: &File, errors: &mut Vec<SyntaxError>) {
+/// Checks the edition.
+pub fn edition(file: &File, errors: &mut Vec<SyntaxError>) {
     let start = Span::new(0, 0);
     let first = format!("align {EDITION}");
     match &file.edition {
@@ -130,7 +132,7 @@ impl Kind {
 }
 
 fn item(text: &str, item: &mut Item, errors: &mut Vec<SyntaxError>) {
-    let (kind, block): (Kind, &mut Block) = match &mut item.kind {
+    let (kind, block): (Kind, &mut Rc<Block>) = match &mut item.kind {
         ItemKind::Dataset(b) => (Kind::Dataset, b),
         ItemKind::Model(b) => (Kind::Model, b),
         ItemKind::Stage(b) => (Kind::Stage, b),
@@ -139,10 +141,7 @@ fn item(text: &str, item: &mut Item, errors: &mut Vec<SyntaxError>) {
         ItemKind::Sweep(b) => (Kind::Sweep, b),
         ItemKind::Report(b) => (Kind::Report, b),
         ItemKind::Pipeline(p) => {
-            for inner in &mut p.items {
-                self::item(text, inner, errors);
-            }
-            return;
+            return check(text, &mut p.items, errors);
         }
         ItemKind::Policy(p) => {
             arms(text, &p.arms, errors);
@@ -152,7 +151,7 @@ fn item(text: &str, item: &mut Item, errors: &mut Vec<SyntaxError>) {
             return;
         }
     };
-    body(text, kind, &mut block.body, errors);
+    body(text, kind, &mut Rc::make_mut(block).body, errors);
 }
 
 fn body(text: &str, kind: Kind, stmts: &mut Vec<Stmt>, errors: &mut Vec<SyntaxError>) {

@@ -55,7 +55,7 @@ pub fn prepare_text(source: &str) -> Prepared<'_> {
 }
 
 /// Whether [`prepare`] would certainly find nothing.
-fn is_sound(source: &str) -> bool {
+pub fn is_sound(source: &str) -> bool {
     let (mut open, mut angles) = (Vec::new(), 0);
     let sound = |token: Token| {
         match token.kind {
@@ -68,6 +68,12 @@ fn is_sound(source: &str) -> bool {
         angles <= DEPTH && open.len() <= DEPTH
     };
     !source.starts_with('\u{feff}') && Tokens::of(source).all(sound) && open.is_empty()
+}
+
+/// Whether a sound text ends with the `}` of a block, so that what follows can belong to no token of it.
+pub fn is_ended(sound: &str) -> bool {
+    let last = Tokens::of(sound).last();
+    last.is_some_and(|token| token.kind == Kind::Close(b'}'))
 }
 
 /// The same for a text that is cut into tokens already.

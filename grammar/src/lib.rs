@@ -70,12 +70,13 @@ pub fn parse(text: &str) -> Parse {
         errors.push(blocks::unparsable(text, &prepared.map, &failure));
         file = File::default();
     }
+    blocks::check(text, &mut file.items, &mut errors);
     finish(text, file, errors)
 }
 
-/// Checks the shape of what was parsed.
-fn finish(text: &str, mut file: File, mut errors: Vec<SyntaxError>) -> Parse {
-    blocks::check(text, &mut file, &mut errors);
+/// What is said of a file as a whole.
+fn finish(text: &str, file: File, mut errors: Vec<SyntaxError>) -> Parse {
+    blocks::edition(&file, &mut errors);
     Parse {
         file,
         errors: one_per_line(text, errors),

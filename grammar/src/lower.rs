@@ -2,6 +2,8 @@
 //!
 //! Values are in `lower_expr`.  No rule of the language is checked here.
 
+use std::rc::Rc;
+
 use crate::ast::{
     Arm, Block, Expr, File, Formal, Item, ItemKind, Name, Number, Path, Pipeline, Policy, Span,
     Stmt, StmtKind, Str, SyntaxError, TypeExpr, Use,
@@ -266,13 +268,13 @@ impl Lower<'_> {
                 name: self.child_name(id)?,
                 arms: self.arms(id),
             }),
-            Rule::dataset => ItemKind::Dataset(Box::new(self.block(id))),
-            Rule::model => ItemKind::Model(Box::new(self.block(id))),
-            Rule::stage => ItemKind::Stage(Box::new(self.block(id))),
-            Rule::sequence => ItemKind::Sequence(Box::new(self.block(id))),
-            Rule::cascade => ItemKind::Cascade(Box::new(self.block(id))),
-            Rule::sweep => ItemKind::Sweep(Box::new(self.block(id))),
-            Rule::report => ItemKind::Report(Box::new(self.block(id))),
+            Rule::dataset => ItemKind::Dataset(Rc::new(self.block(id))),
+            Rule::model => ItemKind::Model(Rc::new(self.block(id))),
+            Rule::stage => ItemKind::Stage(Rc::new(self.block(id))),
+            Rule::sequence => ItemKind::Sequence(Rc::new(self.block(id))),
+            Rule::cascade => ItemKind::Cascade(Rc::new(self.block(id))),
+            Rule::sweep => ItemKind::Sweep(Rc::new(self.block(id))),
+            Rule::report => ItemKind::Report(Rc::new(self.block(id))),
             _ => return None,
         };
         let word_length = self

@@ -3,6 +3,8 @@
 //! The fragment is parsed again alone; the place where pest stops becomes one message.  Where the message knows a certain repair, the repaired
 //! fragment takes the place of the broken one, so that nothing else is reported for it.
 
+use std::rc::Rc;
+
 use crate::advice;
 use crate::ast::{Arm, Expr, ExprKind, Item, ItemKind, Name, Path, Span, Stmt, StmtKind, UNNAMED};
 use crate::lex::{self, Kind, Token};
@@ -219,9 +221,9 @@ fn hide_name(item: &mut Item) {
         | ItemKind::Stage(b)
         | ItemKind::Sequence(b)
         | ItemKind::Cascade(b)
-        | ItemKind::Sweep(b) => b.name.as_mut(),
+        | ItemKind::Sweep(b) => Rc::make_mut(b).name.as_mut(),
         ItemKind::Report(b) => {
-            b.of = None;
+            Rc::make_mut(b).of = None;
             None
         }
         ItemKind::Use(_) | ItemKind::Broken { .. } => None,

@@ -2,6 +2,8 @@
 //!
 //! What the head would say is unknown then, and poison for the checker.
 
+use std::rc::Rc;
+
 use crate::ast::{Block, Expr, ExprKind, Formal, Item, ItemKind, Name, Span, TypeExpr};
 use crate::lex::{self, Kind, Token};
 use crate::lower::Lower;
@@ -44,7 +46,7 @@ pub fn item(lower: &mut Lower<'_>, node: Node, what: Fragment) -> Option<Item> {
         | ItemKind::Model(b)
         | ItemKind::Stage(b)
         | ItemKind::Sweep(b)
-        | ItemKind::Report(b) => forget(b),
+        | ItemKind::Report(b) => forget(Rc::make_mut(b)),
         _ => return None,
     }
     Some(item)

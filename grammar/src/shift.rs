@@ -1,5 +1,7 @@
 //! The same syntax at another place: every span moved by a number of bytes.
 
+use std::rc::Rc;
+
 use crate::ast::{
     Arg, Arm, Block, Expr, ExprKind, File, Formal, Item, ItemKind, Name, Number, Path, Pipeline,
     Policy, Span, Stmt, StmtKind, TypeExpr, Use,
@@ -36,6 +38,12 @@ impl<T: Shift> Shift for Vec<T> {
 impl<T: Shift> Shift for Box<T> {
     fn shift(&mut self, by: i64) {
         self.as_mut().shift(by);
+    }
+}
+
+impl<T: Shift + Clone> Shift for Rc<T> {
+    fn shift(&mut self, by: i64) {
+        Rc::make_mut(self).shift(by);
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use align_grammar::ast::{Expr, ExprKind, Span, Stmt, StmtKind};
 use align_plan::Field;
 use align_schema::{Block, Param, Ty, Value};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::{Checker, Edges, Spot};
 use crate::diag::Diagnostic;
@@ -37,7 +37,7 @@ impl Checker<'_> {
         prefix: &str,
         edges: &mut Edges,
     ) -> Fields {
-        let mut written: FxHashMap<&'static str, (Span, &Expr)> = FxHashMap::default();
+        let mut written: Vec<(&'static Param, Span, &Expr)> = Vec::new();
         let mut meant: Vec<(&'static str, Given)> = Vec::new();
         for stmt in body {
             let StmtKind::Field { path, value } = &stmt.kind else {
@@ -60,7 +60,7 @@ impl Checker<'_> {
                 }
                 continue;
             };
-            if let Some((first, _)) = written.get(param.name) {
+            if let Some((_, first, _)) = written.iter().find(|w| w.0.name == param.name) {
                 self.report(
                     Diagnostic::error(
                         "A1005",
@@ -74,19 +74,19 @@ impl Checker<'_> {
                 );
                 continue;
             }
-            written.insert(param.name, (path.span, value));
+            written.push((param, path.span, value));
         }
         // In the order of the schema, so that the order in which a person writes fields means nothing.
-        let mut out = Fields::default();
+        let mut out = Fields::with_capacity_and_hasher(written.len(), FxBuildHasher);
         for param in schema.fields {
-            let Some((name, value)) = written.get(param.name) else {
+            let Some((_, name, value)) = written.iter().find(|w| w.0.name == param.name) else {
                 continue;
             };
             if super::call::is_none(param, value) {
                 // `none` is the same as leaving it out.
                 continue;
             }
-            let role = format!("{prefix}{}", param.name);
+            let role = [prefix, param.name].concat();
             let spot = Spot {
                 path: &role,
                 name: param.name,
@@ -176,14 +176,15 @@ impl Checker<'_> {
     ) -> Option<BTreeMap<String, Field>> {
         let mut out = BTreeMap::new();
         let mut good = true;
+        let here = self.place(at, header);
         for param in schema.fields {
             if skip.contains(&param.name) {
                 good &= given.get(param.name).is_none_or(|g| g.value.is_some());
                 continue;
             }
-            let (value, span) = match given.get(param.name) {
+            let (value, place) = match given.get(param.name) {
                 Some(given) => match &given.value {
-                    Some(value) => (value.clone(), given.name),
+                    Some(value) => (value.clone(), self.place(at, given.name)),
                     None => {
                         good = false;
                         continue;
@@ -196,7 +197,7 @@ impl Checker<'_> {
                     };
                     if param.default.is_some() {
                         match self.default(param, spot) {
-                            Some(value) => (value, header),
+                            Some(value) => (value, here.clone()),
                             None => {
                                 good = false;
                                 continue;
@@ -211,7 +212,6 @@ impl Checker<'_> {
                     }
                 }
             };
-            let place = self.place(at, span);
             out.insert(
                 param.name.to_owned(),
                 Field {

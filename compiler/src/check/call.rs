@@ -210,7 +210,7 @@ impl Checker<'_> {
         let mut out = Vec::with_capacity(params.len());
         let mut missing = Vec::new();
         for (param, slot) in params.iter().zip(slots) {
-            let path = format!("{}.{}", spot.path, param.name);
+            let path = [spot.path, ".", param.name].concat();
             let inner = Spot {
                 path: &path,
                 name: param.name,

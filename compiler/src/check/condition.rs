@@ -5,7 +5,6 @@ use align_plan::{Cmp, Condition, Operand};
 use align_schema::{Bounds, Call, Dim, Group, Quantity, Ty, Value};
 use align_stdlib::rules::{Diverges, Flat, Plateau, Reaches};
 
-use super::metric::dotted;
 use super::number::{Folded, Num};
 use super::{Checker, Edges, Spot};
 use crate::diag::Diagnostic;
@@ -441,7 +440,7 @@ impl Checker<'_> {
                 return Some((Operand::Clock(dim), dim));
             }
         }
-        if let Some(name) = dotted(expr)
+        if let Some(name) = expr.dotted()
             && let Some((_, dim)) = self.metric_info(&name)
         {
             return Some((Operand::Metric(self.metric_ref(&name)), dim));

@@ -1,6 +1,6 @@
 //! Metrics: which ones does a stage have, and which one does a name mean?
 
-use align_grammar::ast::{Expr, ExprKind, Span};
+use align_grammar::ast::{Expr, Span};
 use align_plan::{Better, MetricRef};
 use align_schema::{Dim, Value};
 use align_stdlib::rules::{self, Metric};
@@ -82,15 +82,6 @@ impl Metrics {
     }
 }
 
-/// `a.b.c` as a text, where it is nothing but names.
-pub(super) fn dotted(expr: &Expr) -> Option<String> {
-    match &expr.kind {
-        ExprKind::Ref(name) => Some(name.text.clone()),
-        ExprKind::Member { base, field } => Some(format!("{}.{}", dotted(base)?, field.text)),
-        _ => None,
-    }
-}
-
 fn better(up: bool) -> Better {
     if up { Better::Up } else { Better::Down }
 }
@@ -103,14 +94,14 @@ impl Checker<'_> {
     }
 
     fn metric_name(&mut self, at: At, expr: &Expr, spot: Spot) -> Option<String> {
-        if let Some(name) = dotted(expr)
+        if let Some(name) = expr.dotted()
             && self.metric_info(&name).is_some()
         {
             return Some(name);
         }
         let program = self.program;
         let (at, expr) = program.unalias(at, expr);
-        let Some(name) = dotted(expr) else {
+        let Some(name) = expr.dotted() else {
             self.wrong_type(at, expr, align_schema::Ty::Metric, spot);
             return None;
         };

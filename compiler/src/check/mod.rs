@@ -338,10 +338,10 @@ impl<'p> Checker<'p> {
     }
 
     fn place(&self, at: At, span: Span) -> Place {
-        let (start, _) = self.sources.places(at.file, span);
+        let source = self.sources.get(at.file);
         Place {
             file: self.sources.path(at.file).to_owned(),
-            line: start.line,
+            line: source.map_or(1, |s| s.place(span.start).line),
         }
     }
 
@@ -355,7 +355,7 @@ impl<'p> Checker<'p> {
         let program: &'p Program = self.program;
         let def = program.def(id);
         let lane = &self.lane.id;
-        let mut text = format!("{lane}/{}", def.name.text);
+        let mut text = [lane, "/", &def.name.text].concat();
         if self.ids.contains_key(&text) {
             // Another file has a definition of the same name.
             let path = self.sources.path(def.at.file);

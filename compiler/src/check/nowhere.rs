@@ -92,6 +92,6 @@ fn tabled(program: &Program, pipeline: Option<DefId>) -> bool {
                 .block
                 .body
                 .iter()
-                .any(|s| matches!(&s.kind, StmtKind::Field { path, .. } if path.text() == "table"))
+                .any(|s| matches!(&s.kind, StmtKind::Field { path, .. } if path.is("table")))
     })
 }

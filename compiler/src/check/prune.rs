@@ -26,7 +26,7 @@ impl Checker<'_> {
                 continue;
             };
             let rule = block.body.iter().find_map(|s| match &s.kind {
-                StmtKind::Field { path, value } if path.text() == "prune" => Some(value),
+                StmtKind::Field { path, value } if path.is("prune") => Some(value),
                 _ => None,
             });
             let first = lanes

@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 
 use super::claims::Subject;
 use super::condition::compare;
-use super::metric::{Metrics, Reported, Scope, dotted};
+use super::metric::{Metrics, Reported, Scope};
 use super::number::Folded;
 use super::{Checker, Draft, Edges, Entity, Spot, Wrong};
 use crate::diag::Diagnostic;
@@ -224,7 +224,7 @@ impl Checker<'_> {
         let known = groups.is_some();
         let groups = groups.unwrap_or_default();
         for item in items.into_iter().filter(|_| known) {
-            let name = dotted(item).unwrap_or_default();
+            let name = item.dotted().unwrap_or_default();
             if groups.contains(&name) {
                 by.push(Value::Name(name));
                 continue;
@@ -337,7 +337,7 @@ impl Checker<'_> {
             Folded::Poison => return None,
             Folded::Other => {}
         }
-        if dotted(expr).is_some() && !matches!(expr.kind, ExprKind::Call { .. }) {
+        if expr.dotted().is_some() && !matches!(expr.kind, ExprKind::Call { .. }) {
             let value = self.metric_value(at, expr, SPOT)?;
             let Value::Name(name) = &value else {
                 return None;

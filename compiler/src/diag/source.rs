@@ -32,9 +32,9 @@ impl Source {
     /// Indexes a text.
     pub fn new(path: impl Into<String>, text: impl Into<String>) -> Self {
         let text = text.into();
-        let starts = text.bytes().enumerate().filter(|(_, b)| *b == b'\n');
+        let breaks = text.match_indices('\n');
         let lines = std::iter::once(0)
-            .chain(starts.map(|(at, _)| at as u32 + 1))
+            .chain(breaks.map(|(at, _)| at as u32 + 1))
             .collect();
         Self {
             path: path.into(),

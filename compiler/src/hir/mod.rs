@@ -5,6 +5,8 @@
 mod deps;
 mod load;
 
+use std::rc::Rc;
+
 use align_grammar::ast::{Block, Expr, File, Formal, Name, Policy, Span};
 use align_schema::Builtin;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -63,17 +65,17 @@ pub enum Kind {
     /// A parameter of a pipeline.
     Formal(Formal),
     /// `dataset`.
-    Dataset(Box<Block>),
+    Dataset(Rc<Block>),
     /// `model`.
-    Model(Box<Block>),
+    Model(Rc<Block>),
     /// `stage`.
-    Stage(Box<Block>),
+    Stage(Rc<Block>),
     /// `sequence`.
-    Sequence(Box<Block>),
+    Sequence(Rc<Block>),
     /// `cascade`.
-    Cascade(Box<Block>),
+    Cascade(Rc<Block>),
     /// `sweep`.
-    Sweep(Box<Block>),
+    Sweep(Rc<Block>),
     /// `policy`.
     Policy(Policy),
     /// `pipeline`.
@@ -148,7 +150,7 @@ pub struct ReportDef {
     /// Where it stands.
     pub at: At,
     /// Its syntax.
-    pub block: Box<Block>,
+    pub block: Rc<Block>,
 }
 
 /// An import, for the check of unused ones.

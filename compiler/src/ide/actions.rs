@@ -199,7 +199,7 @@ fn missing(analysis: &Analysis, file: FileId, item: &Item) -> Option<Action> {
     }
     // What draws samples needs to know how; a critic draws none.
     let net = b.body.iter().find_map(|s| match &s.kind {
-        StmtKind::Field { path, value } if path.text() == "net" => Some(value),
+        StmtKind::Field { path, value } if path.is("net") => Some(value),
         _ => None,
     });
     let draws = net.is_none_or(|net| match &net.kind {

@@ -190,7 +190,7 @@ impl<'a> Program<'a> {
 /// The value of a field.
 pub fn field<'a>(body: &'a [Stmt], name: &str) -> Option<&'a Expr> {
     body.iter().find_map(|s| match &s.kind {
-        StmtKind::Field { path, value } if path.text() == name => Some(value),
+        StmtKind::Field { path, value } if path.is(name) => Some(value),
         _ => None,
     })
 }
@@ -310,14 +310,5 @@ pub fn walk_body<'a>(body: &'a [Stmt], visit: &mut dyn FnMut(&str, &'a Expr)) {
                 walk_body(body, visit);
             }
         }
-    }
-}
-
-/// `a.b.c` of an expression that is only names.
-pub fn dotted(expr: &Expr) -> Option<String> {
-    match &expr.kind {
-        ExprKind::Ref(name) => Some(name.text.clone()),
-        ExprKind::Member { base, field } => Some(format!("{}.{}", dotted(base)?, field.text)),
-        _ => None,
     }
 }

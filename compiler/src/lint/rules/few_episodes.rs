@@ -1,9 +1,9 @@
 //! Is the best checkpoint chosen by enough episodes?
 
-use align_grammar::ast::StmtKind;
+use align_grammar::ast::{Expr, StmtKind};
 use align_schema::Dim;
 
-use super::super::program::{Program, calls, dotted, field, until};
+use super::super::program::{Program, calls, field, until};
 use crate::diag::Diagnostic;
 
 /// Fewer than this say little.
@@ -12,17 +12,19 @@ const FEWEST: f64 = 10.0;
 /// Looks at stages that stop by their score and say how many episodes an evaluation has.
 pub fn find(program: &Program<'_>, out: &mut Vec<Diagnostic>) {
     for stage in program.stages() {
-        let by_score = until(&stage.block.body).is_some_and(|rule| {
-            let scores = |e| dotted(e).is_some_and(|m| m == "score" || m == "return");
-            calls(rule)
-                .iter()
-                .any(|c| c.arg("metric", 0).is_some_and(scores))
-        });
+        let by_score = || {
+            until(&stage.block.body).is_some_and(|rule| {
+                let scores = |e: &Expr| e.dotted().is_some_and(|m| m == "score" || m == "return");
+                calls(rule)
+                    .iter()
+                    .any(|c| c.arg("metric", 0).is_some_and(scores))
+            })
+        };
         for stmt in &stage.block.body {
             let StmtKind::Eval { body, .. } = &stmt.kind else {
                 continue;
             };
-            let Some(value) = field(body, "episodes").filter(|_| by_score) else {
+            let Some(value) = field(body, "episodes").filter(|_| by_score()) else {
                 continue;
             };
             let count = program.quantity(value);

@@ -24,8 +24,11 @@ pub fn find(program: &Program<'_>, out: &mut Vec<Diagnostic>) {
         };
         walk_body(&b.body, &mut |field, expr| {
             let mut note = |name: &str, expr: &Expr| {
+                if !matches!(expr.kind, ExprKind::Number { .. }) {
+                    return;
+                }
                 let text = program.text(expr.span);
-                if matches!(expr.kind, ExprKind::Number { .. }) && is_odd(text) {
+                if is_odd(text) {
                     let key = (name.to_owned(), text.split_whitespace().collect());
                     let places = seen.entry(key).or_default();
                     if !places.contains(&expr.span) {
@@ -75,10 +78,15 @@ fn is_odd(text: &str) -> bool {
         .next()
         .unwrap_or("");
     let mantissa = number.split(['e', 'E', 'k', 'M', 'G']).next().unwrap_or("");
-    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
-    let digits = digits.trim_start_matches('0').trim_end_matches('0');
-    let power = mantissa.parse::<u64>().is_ok_and(u64::is_power_of_two);
-    digits.len() >= 3 && !power
+    let digits = mantissa.bytes().filter(u8::is_ascii_digit);
+    let (mut count, mut last) = (0, 0);
+    for digit in digits.skip_while(|d| *d == b'0') {
+        count += 1;
+        if digit != b'0' {
+            last = count;
+        }
+    }
+    last >= 3 && !mantissa.parse::<u64>().is_ok_and(u64::is_power_of_two)
 }
 
 #[cfg(test)]

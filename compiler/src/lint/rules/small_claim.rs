@@ -1,9 +1,9 @@
 //! Are there enough episodes behind a small margin?
 
-use align_grammar::ast::{ExprKind, StmtKind};
+use align_grammar::ast::{Expr, ExprKind, StmtKind};
 use align_schema::Dim;
 
-use super::super::program::{Program, calls, dotted};
+use super::super::program::{Program, calls};
 use crate::diag::Diagnostic;
 
 /// A larger margin is not small.
@@ -34,7 +34,10 @@ pub fn find(program: &Program<'_>, out: &mut Vec<Diagnostic>) {
         let Some((margin, gain)) = small.zip(gain) else {
             continue;
         };
-        let name = gain.arg("metric", 0).and_then(dotted).unwrap_or_default();
+        let name = gain
+            .arg("metric", 0)
+            .and_then(Expr::dotted)
+            .unwrap_or_default();
         let stage = name.strip_suffix(".score").unwrap_or("");
         let node = plan.nodes.iter().find(|n| n.name == stage);
         let episodes = node.and_then(|n| n.eval.as_ref()).map(|e| e.episodes);

@@ -1,6 +1,6 @@
 //! Does a stage stop by data that it has not seen?
 
-use super::super::program::{Program, calls, dotted, until};
+use super::super::program::{Program, calls, until};
 use crate::diag::{Diagnostic, Edit};
 
 /// Looks for rules about `loss`.
@@ -11,7 +11,7 @@ pub fn find(program: &Program<'_>, out: &mut Vec<Diagnostic>) {
             let Some(metric) = rule.arg("metric", 0) else {
                 continue;
             };
-            if dotted(metric).as_deref() != Some("loss") || rule.name == "diverges" {
+            if metric.dotted().as_deref() != Some("loss") || rule.name == "diverges" {
                 continue;
             }
             let found = program

@@ -2,7 +2,7 @@
 
 use align_grammar::ast::{BinaryOp, Expr, ExprKind};
 
-use super::super::program::{Program, dotted, field, until};
+use super::super::program::{Program, field, until};
 use crate::diag::Diagnostic;
 
 /// Looks for clocks that are joined by `or` and hold before the budget ends.
@@ -26,7 +26,7 @@ pub fn find(program: &Program<'_>, out: &mut Vec<Diagnostic>) {
             else {
                 continue;
             };
-            let named = dotted(left).is_some_and(|n| n == limit.dim.unit_name());
+            let named = left.dotted().is_some_and(|n| n == limit.dim.unit_name());
             let Some(at) = program.quantity(right).filter(|q| q.dim == limit.dim) else {
                 continue;
             };
