@@ -7,6 +7,7 @@ pub mod cards;
 pub mod converge;
 mod disk;
 mod driver;
+mod epoch;
 mod export;
 mod extent;
 mod forecast;

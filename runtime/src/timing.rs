@@ -7,6 +7,7 @@ use align_runtime_api::{PlanAction, PlanEntry};
 use align_schema::{Dim, Quantity};
 
 use crate::board::took;
+use crate::epoch;
 use crate::forecast::Outlook;
 use crate::record::{Done, Entry, Pos, Spans};
 use crate::store::{NodeFolder, Store};
@@ -24,6 +25,8 @@ pub struct Timing {
     pub nodes: Vec<Option<f64>>,
     /// For each node of the plan: the steps that those seconds are for.
     pub steps: Vec<Option<u64>>,
+    /// For each node of the plan: the steps of one pass over its data, where that is in the store.
+    pub epochs: Vec<Option<f64>>,
     /// For each node of the plan: the most bytes that it, or its like, was seen to hold.
     pub peaks: Vec<Option<u64>>,
 }
@@ -94,7 +97,10 @@ pub fn timing(
     jobs: usize,
     probed: &Paces,
 ) -> Timing {
-    let mut out = Timing::default();
+    let mut out = Timing {
+        epochs: epoch::steps(plan, outlook),
+        ..Timing::default()
+    };
     let entries = &outlook.entries;
     if entries.iter().all(|e| e.action == PlanAction::Reuse) {
         out.nodes = vec![None; entries.len()];
@@ -127,14 +133,16 @@ pub fn timing(
     }
     let mut ends: HashMap<&NodeId, f64> = HashMap::new();
     let (mut sum, mut longest): (f64, f64) = (0.0, 0.0);
-    for ((node, entry), own) in plan.nodes.iter().zip(entries).zip(&paces) {
+    for (i, (node, entry)) in plan.nodes.iter().zip(entries).enumerate() {
+        let own = paces.get(i).copied().flatten();
         let pace = own
             .or_else(|| alike.get(&(node.name.as_str(), node.round)).copied())
             .or_else(|| alike.get(&(node.name.as_str(), 1)).copied());
         let works = !matches!(entry.action, PlanAction::Reuse | PlanAction::Cut)
             && node.kind != align_plan::NodeKind::Sequence;
         let found = if works {
-            work(store, node, entry, pace)
+            let epoch = out.epochs.get(i).copied().flatten();
+            work(store, node, entry, pace, epoch)
         } else {
             None
         };
@@ -230,6 +238,7 @@ fn work(
     node: &Node,
     entry: &PlanEntry,
     pace: Option<Pace>,
+    epoch: Option<f64>,
 ) -> Option<(f64, Option<u64>)> {
     let limits = node.budget.iter().flat_map(|b| &b.any);
     let clock = limits
@@ -246,6 +255,7 @@ fn work(
         let left = limits.filter_map(|q| match q.dim {
             Dim::Steps if pace.at.step > 0 => Some(q.amount - at.step as f64),
             Dim::EnvSteps if pace.at.env_steps > 0 => Some((q.amount - at.env_steps as f64) / env),
+            Dim::Epochs if pace.at.step > 0 => Some(q.amount * epoch? - at.step as f64),
             _ => None,
         });
         match left.reduce(f64::min) {

@@ -180,13 +180,30 @@ fn an_editor_shows_what_the_store_has_and_what_an_edit_would_run_again() {
     );
     editor.run_state();
     let hints = editor.hints();
+    // The data is in the store: what an epoch is in steps is known before the stage runs.
+    let told = 4 * steps - 3..=4 * steps;
+    let tells = |h: &String, steps: u64| {
+        h.starts_with("would run") && h.ends_with(&format!(", {steps} steps"))
+    };
     assert!(
-        hints.iter().any(|h| h.starts_with("would run")),
-        "{hints:?}"
+        hints.iter().any(|h| told.clone().any(|n| tells(h, n))),
+        "{hints:?}, wanted one of {told:?}"
     );
     assert!(
         hints.contains(&"cached".to_owned()),
         "the data is what it was: {hints:?}"
+    );
+    let document = json!({ "uri": editor.uri, "version": 3 });
+    let text = program(&format!("{} steps", 3 * steps));
+    editor.tell(
+        "textDocument/didChange",
+        json!({ "textDocument": document, "contentChanges": [{ "text": text }] }),
+    );
+    editor.run_state();
+    let hints = editor.hints();
+    assert!(
+        hints.iter().any(|h| h.ends_with(", 3.0 epochs")),
+        "{hints:?}"
     );
     editor.quit();
 }

@@ -51,6 +51,8 @@ pub struct NodeKnown {
     pub score: Option<f64>,
     /// Steps that it made, or that its budget comes to, where they are known and the budget is not in steps.
     pub steps: Option<u64>,
+    /// Passes over its data that a budget in steps comes to, where the data is there.
+    pub epochs: Option<f64>,
     /// Seconds that its work would take, where they are known.
     pub seconds: Option<f64>,
 }

@@ -6,6 +6,7 @@ use align_schema::{Dim, Quantity};
 use super::train::Run;
 use super::{Beat, Desk, Halt, event};
 use crate::converge::{History, nearest};
+use crate::epoch::samples;
 use crate::extent::counted;
 
 /// Samples of an epoch, when the budget counts epochs.
@@ -23,14 +24,7 @@ pub(super) fn epoch(desk: &Desk<'_>, node: &Node) -> Result<f64, Halt> {
         .inputs
         .iter()
         .find(|i| i.need.role == "data");
-    data.and_then(|d| {
-        ["samples", "windows", "pairs", "transitions"]
-            .iter()
-            .find_map(|name| d.metrics.get(*name))
-    })
-    .copied()
-    .filter(|n| *n > 0.0)
-    .ok_or_else(|| {
+    data.and_then(|d| samples(&d.metrics)).ok_or_else(|| {
         Halt::Event(event(
             "data",
             "the budget counts epochs, and the dataset does not say how many samples it has".into(),

@@ -70,14 +70,22 @@ fn stands(server: &Server<'_>, main: &str, name: &str) -> Option<String> {
     if cached < all.len() && seconds > 0.0 {
         text.push_str(&format!(", {}", time(seconds)));
     }
-    // Lanes that ended at different steps have no common number.
-    let mut steps = all.iter().map(|n| n.steps);
-    if let Some(Some(first)) = steps.next()
-        && steps.all(|s| s == Some(first))
-    {
-        text.push_str(&format!(", {first} steps"));
+    if let Some(steps) = common(&all, |n| n.steps) {
+        text.push_str(&format!(", {steps} steps"));
+    }
+    if let Some(epochs) = common(&all, |n| n.epochs) {
+        let digits = usize::from(epochs < 9.95);
+        text.push_str(&format!(", {epochs:.digits$} epochs"));
     }
     Some(text)
+}
+
+/// What is the same of all nodes: lanes that ended at different steps have no common number.
+fn common<T: PartialEq>(all: &[&NodeKnown], of: impl Fn(&NodeKnown) -> Option<T>) -> Option<T> {
+    let first = of(all.first()?)?;
+    all.iter()
+        .all(|n| of(n).as_ref() == Some(&first))
+        .then_some(first)
 }
 
 /// What the store knows of a definition's nodes, in words.

@@ -57,6 +57,7 @@ impl Host for Desk {
                 cached: state == State::Done,
                 score: (state == State::Done && n.name == "pretrain").then_some(71.3),
                 steps: None,
+                epochs: n.budget.as_ref().map(|_| 12.84),
                 seconds: (state != State::Done).then_some(720.0),
             }
         });

@@ -364,7 +364,7 @@ fn a_run_is_seen_while_it_goes_on() {
         .filter_map(|h| h["label"].as_str())
         .collect();
     assert!(
-        labels.contains(&"cached") && labels.contains(&"running, 12 min"),
+        labels.contains(&"cached") && labels.contains(&"running, 12 min, 13 epochs"),
         "{labels:?}"
     );
     let lenses = editor.ask("textDocument/codeLens", file).expect("lenses");

@@ -124,19 +124,24 @@ impl Host for Here {
         let nodes = plan.nodes.iter().enumerate().filter_map(|(i, node)| {
             let status = statuses.get(i)?;
             let entry = outlook.entries.get(i)?;
+            let epoch = timing.epochs.get(i).copied().flatten();
+            let limits = || node.budget.iter().flat_map(|b| &b.any);
+            let limit = |dim: Dim| limits().find(|q| q.dim == dim).map(|q| q.amount);
             Some(NodeKnown {
                 id: node.id.clone(),
                 state: states.get(&node.id).copied().unwrap_or(State::Waiting),
                 detail: detail(status, entry),
                 cached: entry.action == PlanAction::Reuse,
                 score: status.best.get("score").copied(),
-                steps: match &node.budget {
+                steps: match (limit(Dim::Steps), limit(Dim::Epochs).zip(epoch)) {
+                    _ if node.budget.is_none() => None,
                     // What says it in steps needs no other word for it.
-                    Some(budget) if budget.any.iter().any(|q| q.dim == Dim::Steps) => None,
-                    Some(_) if status.state == NodeState::Done => Some(status.steps),
-                    Some(_) => timing.steps.get(i).copied().flatten(),
-                    None => None,
+                    (Some(_), _) => None,
+                    _ if status.state == NodeState::Done => Some(status.steps),
+                    (_, Some((passes, steps))) => Some((passes * steps).ceil() as u64),
+                    _ => timing.steps.get(i).copied().flatten(),
                 },
+                epochs: limit(Dim::Steps).zip(epoch).map(|(all, one)| all / one),
                 seconds: timing.nodes.get(i).copied().flatten(),
             })
         });
