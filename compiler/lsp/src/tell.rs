@@ -81,10 +81,8 @@ impl Server<'_> {
     }
 
     fn publish(&self, path: &str, diagnostics: &[Value]) {
-        let open = self.documents.get(path);
-        let uri = open.map_or_else(|| self.root.uri(path), |d| d.uri.clone());
-        let mut params = json!({ "uri": uri, "diagnostics": diagnostics });
-        if let Some(document) = open {
+        let mut params = json!({ "uri": self.uri(path), "diagnostics": diagnostics });
+        if let Some(document) = self.documents.get(path) {
             params["version"] = document.version.into();
         }
         self.notify("textDocument/publishDiagnostics", params);

@@ -83,6 +83,8 @@ struct Driver<'a> {
     /// What was decided about lanes so far; none before the first look.
     halved: Option<Halved>,
     stopping: usize,
+    /// Whether all is done, and only an edit would bring more.
+    rests: bool,
     started: usize,
     /// Stages that ended in this run: their checkpoints may have become needless.
     ended: Vec<Key>,
@@ -221,6 +223,7 @@ fn follow(
             waited: BTreeSet::new(),
             halved: None,
             stopping: 0,
+            rests: false,
             started,
             ended: Vec::new(),
             swept: begun,
@@ -341,7 +344,6 @@ impl Driver<'_> {
     /// Until nothing is left to do; with orders, until it is interrupted or there is another plan.
     fn work(&mut self, mut orders: Option<&mut dyn Orders>) -> Result<Option<Plan>, RunError> {
         let mut wish = replan::Wish::default();
-        let mut told = false;
         loop {
             self.heed_interrupts();
             self.poll()?;
@@ -366,7 +368,7 @@ impl Driver<'_> {
                 std::thread::sleep(TICK);
                 continue;
             };
-            if idle && !std::mem::replace(&mut told, true) {
+            if idle && !std::mem::replace(&mut self.rests, true) {
                 orders.settled(self.plan, &self.outcome());
             }
             if self.stopping == 0
@@ -529,7 +531,7 @@ impl Driver<'_> {
             reused,
             started: self.started,
             failed,
-            interrupted: self.stopping > 0,
+            interrupted: self.stopping > 0 && !self.rests,
             unwritten: self.unwritten.clone(),
             seconds: self.begun.elapsed().as_secs_f64(),
         }

@@ -156,7 +156,7 @@ pub struct Outcome {
     pub started: usize,
     /// Nodes that failed.
     pub failed: Vec<NodeId>,
-    /// It was asked to stop.
+    /// It was asked to stop before all was done.
     pub interrupted: bool,
     /// Why a file that an `export` names was not written, one sentence each.
     pub unwritten: Vec<String>,

@@ -70,9 +70,11 @@ impl Driver<'_> {
             return;
         }
         if self.stopping == 0 {
-            (self.on_event)(RunEvent::Note {
-                text: "stopping: writing checkpoints (once more to stop at once)".into(),
-            });
+            if !self.rests {
+                (self.on_event)(RunEvent::Note {
+                    text: "stopping: writing checkpoints (once more to stop at once)".into(),
+                });
+            }
             self.terminate(None);
             self.orphans.clear();
             self.delayed.clear();

@@ -26,7 +26,7 @@ const AFTER: &str = "\
 A save takes effect at once.  What it does not touch goes on; another budget, rule or cadence is taken
 over at the next step; what became another computation writes a checkpoint and stops, and goes on from
 there when the edit is taken back.  A save with errors shows them and leaves everything as it is.
-Ctrl-C once writes checkpoints and stops, twice stops at once.
+Ctrl-C once writes checkpoints and stops, twice stops at once; where nothing is left to do it ends with 0.
 
 Examples:
   align watch study.align
@@ -347,7 +347,9 @@ pub(crate) fn run(args: &WatchArgs) -> Exit {
     );
     screen.borrow_mut().progress.close();
     match ended {
-        Ok(_) => Exit::Interrupted,
+        Ok(outcome) if outcome.interrupted => Exit::Interrupted,
+        Ok(outcome) if !outcome.failed.is_empty() => Exit::NodeFailed,
+        Ok(_) => Exit::Fine,
         Err(align_runtime::RunError::Store(e)) => host::refuse_store(&e),
         Err(e) => refuse(&e.to_string()),
     }
