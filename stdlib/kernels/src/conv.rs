@@ -1,7 +1,7 @@
 //! How do convolutions compute?  Each window becomes a row, and all rows are one product with the weights.
 
 use crate::product::{Matrix, Target, product};
-use crate::{added, run, share};
+use crate::{PART, added, both, run, share};
 
 /// Which convolution, over sequences of `[n, length, inputs]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,6 +140,8 @@ impl Conv {
         } else {
             Vec::new()
         };
+        // One part leaves the other threads without work, where there is enough of it.
+        let halves = part >= n && n * self.work(shape) >= PART;
         let mut places = to.chunks_mut(part * size);
         let tasks: Vec<_> = x
             .chunks(part * size)
@@ -152,7 +154,7 @@ impl Conv {
             for row in g.chunks_exact(shape.outputs) {
                 db.iter_mut().zip(row).for_each(|(sum, g)| *sum += g);
             }
-            self.part_backward(shape, (x, w, g), to, dw);
+            self.part_backward(shape, (x, w, g), to, dw, halves);
             sums
         });
         let mut w = added(sums, w.len() + shape.outputs);
@@ -170,6 +172,7 @@ impl Conv {
         (x, w, g): (&[f32], &[f32], &[f32]),
         mut to: Option<&mut [f32]>,
         dw: &mut [f32],
+        halves: bool,
     ) {
         let passes = self.passes();
         let every = passes.len();
@@ -181,18 +184,30 @@ impl Conv {
                 Matrix::new(&g[i * shape.outputs..], shape.outputs).apart(every * shape.outputs);
             let turned = Matrix::new(&w[rows.clone()], shape.outputs).turned();
             let dw = Target::new(&mut dw[rows], shape.outputs);
-            if self == Self::Same(1) {
-                product(dw, Matrix::new(x, width).turned(), g, false);
-                if let Some(to) = &mut to {
-                    product(Target::new(to, width), g, turned, false);
+            let unfolded = (self != Self::Same(1)).then(|| pass.unfold(shape, x));
+            let weights = |columns: &[f32]| {
+                product(dw, Matrix::new(columns, width).turned(), g, false);
+            };
+            match (&mut to, unfolded) {
+                (None, columns) => weights(columns.as_deref().unwrap_or(x)),
+                (Some(to), None) => both(
+                    halves,
+                    || weights(x),
+                    || product(Target::new(to, width), g, turned, false),
+                ),
+                (Some(to), Some(columns)) if halves => {
+                    let inputs = || {
+                        let mut made = vec![0.0; columns.len()];
+                        product(Target::new(&mut made, width), g, turned, false);
+                        pass.fold(shape, &made, to);
+                    };
+                    both(true, || weights(&columns), inputs);
                 }
-                continue;
-            }
-            let mut columns = pass.unfold(shape, x);
-            product(dw, Matrix::new(&columns, width).turned(), g, false);
-            if let Some(to) = &mut to {
-                product(Target::new(&mut columns, width), g, turned, false);
-                pass.fold(shape, &columns, to);
+                (Some(to), Some(mut columns)) => {
+                    weights(&columns);
+                    product(Target::new(&mut columns, width), g, turned, false);
+                    pass.fold(shape, &columns, to);
+                }
             }
         }
     }
@@ -388,25 +403,29 @@ mod tests {
 
     #[test]
     fn bits_do_not_depend_on_the_number_of_threads() {
-        let s = Shape {
-            length: 32,
-            inputs: 64,
-            outputs: 64,
-        };
-        let (x, w, b) = (
-            numbers(32 * 32 * 64, 1),
-            numbers(5 * 64 * 64, 2),
-            numbers(64, 3),
-        );
-        let all = || {
-            let y = Conv::Same(5).forward(s, &x, &w, &b);
-            let g = Conv::Same(5).backward(s, &x, &w, &y, true);
-            (y, g.x, g.w, g.b)
-        };
-        let on = |threads: usize| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-            pool.expect("a pool").install(all)
-        };
-        assert!(on(1) == on(3));
+        // Of several parts, and of one whose halves are apart.
+        for (kernel, n, length, size) in [(5, 32, 32, 64), (5, 32, 8, 128), (1, 256, 1, 128)] {
+            let s = Shape {
+                length,
+                inputs: size,
+                outputs: size,
+            };
+            let (x, w, b) = (
+                numbers(n * length * size, 1),
+                numbers(kernel * size * size, 2),
+                numbers(size, 3),
+            );
+            let all = || {
+                let conv = Conv::Same(kernel);
+                let y = conv.forward(s, &x, &w, &b);
+                let g = conv.backward(s, &x, &w, &y, true);
+                (y, g.x, g.w, g.b)
+            };
+            let on = |threads: usize| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+                pool.expect("a pool").install(all)
+            };
+            assert!(on(1) == on(3), "{kernel} {length}");
+        }
     }
 }

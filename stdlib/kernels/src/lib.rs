@@ -41,6 +41,16 @@ fn run<T: Send, R: Send>(tasks: Vec<T>, task: impl Fn(T) -> R + Sync) -> Vec<R> 
     }
 }
 
+/// Runs two tasks that know nothing of each other, side by side where that is asked for and there are threads.
+fn both(apart: bool, first: impl FnOnce() + Send, second: impl FnOnce() + Send) {
+    if apart && rayon::current_num_threads() > 1 {
+        rayon::join(first, second);
+    } else {
+        first();
+        second();
+    }
+}
+
 /// The sum of arrays of one length, added in their order; zeros where there is none.
 fn added(parts: Vec<Vec<f32>>, length: usize) -> Vec<f32> {
     let total = parts.into_iter().reduce(|mut all, part| {
