@@ -72,6 +72,40 @@ fn temporary(tmp: &Path) -> PathBuf {
     tmp.join(format!("{}-{n}", std::process::id()))
 }
 
+/// A folder for what is thrown away, in the system's place for such; it goes with this value.
+#[derive(Debug)]
+pub struct Scratch(PathBuf);
+
+impl Scratch {
+    /// A folder that was not there before, and that nobody else may enter; its name starts with `name`.
+    pub fn new(name: &str) -> io::Result<Self> {
+        let mut only_ours = fs::DirBuilder::new();
+        std::os::unix::fs::DirBuilderExt::mode(&mut only_ours, 0o700);
+        loop {
+            let n = COUNTER.fetch_add(1, Ordering::Relaxed);
+            let path = std::env::temp_dir().join(format!("{name}-{}-{n}", std::process::id()));
+            match only_ours.create(&path) {
+                Ok(()) => return Ok(Self(path)),
+                // Another container's process of the same number, or one that was killed.
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // Nobody is left to hear of a failure, and nothing in it is of use to anybody.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
 fn write_temporary(tmp: &Path, bytes: &[u8]) -> io::Result<(PathBuf, File)> {
     let (path, mut file) = loop {
         let path = temporary(tmp);

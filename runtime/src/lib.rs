@@ -28,6 +28,7 @@ mod why;
 mod words;
 mod worker;
 
+pub use disk::Scratch;
 pub use driver::{
     Interrupt, Loss, Orders, Outcome, Place, RunError, RunOptions, fetch, run, run_agreed, watch,
 };

@@ -1,8 +1,10 @@
 //! What can compute: what is listed, and what is refused.
 
-use std::process::Command;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Command, Stdio};
 
-use align_tests::binary::align;
+use align_tests::binary::{align, command};
+use align_tests::processes::send;
 use serde_json::Value;
 
 use crate::scene::{Scene, of_kind};
@@ -149,4 +151,28 @@ fn a_probe_tells_time_and_memory_of_what_never_ran_and_leaves_nothing() {
         "{}",
         told.out
     );
+}
+
+#[test]
+fn a_probe_that_is_interrupted_tells_no_half_of_a_plan_and_leaves_nothing() {
+    let scene = Scene::new("one.align");
+    let temporary = tempfile::tempdir().expect("a temporary folder");
+    let mut probing = command(scene.path(), &["plan", "main.align", "--probe"])
+        .env("TMPDIR", temporary.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut told = BufReader::new(probing.stderr.take().expect("a pipe"));
+    let mut line = String::new();
+    told.read_line(&mut line).expect("a line");
+    assert!(line.starts_with("probe: "), "{line}");
+    send("INT", probing.id());
+    told.read_to_string(&mut line).expect("the rest");
+    let done = probing.wait_with_output().expect("it ends");
+    assert_eq!(done.status.code(), Some(130), "{line}");
+    assert!(line.contains("interrupted"), "{line}");
+    assert_eq!(String::from_utf8_lossy(&done.stdout), "");
+    let left = std::fs::read_dir(temporary.path()).expect("a folder");
+    assert_eq!(left.count(), 0, "the probe's store is gone");
 }

@@ -10,7 +10,7 @@ use align_compiler::machine::Machine;
 use align_compiler::{Checked, Options, World};
 use align_grammar::ast::Span;
 use align_plan::{Digest, Plan};
-use align_runtime::{Outlook, Paces, Risen, RunOptions, Saved, Store, StoreError, Timing};
+use align_runtime::{Outlook, Paces, Risen, RunOptions, Saved, Scratch, Store, StoreError, Timing};
 use align_runtime_api::{Library, NodeStatus, Profile};
 
 use crate::commands::{Exit, ProgramArgs};
@@ -442,12 +442,12 @@ pub(crate) fn with_store<T>(
     ask: impl FnOnce(&Store, &dyn Library) -> Result<T, StoreError>,
 ) -> Result<T, Exit> {
     let empty = (!root.exists())
-        .then(|| std::env::temp_dir().join(format!("align-empty-{}", std::process::id())));
-    let answer =
-        Store::open(empty.as_deref().unwrap_or(root)).and_then(|store| ask(&store, library()));
-    if let Some(folder) = empty {
-        let _ = std::fs::remove_dir_all(folder);
-    }
+        .then(|| Scratch::new("align-empty").map_err(|e| StoreError::io(&std::env::temp_dir(), e)))
+        .transpose();
+    let answer = empty.and_then(|empty| {
+        let store = Store::open(empty.as_ref().map_or(root, Scratch::path))?;
+        ask(&store, library())
+    });
     answer.map_err(|e| refuse_store(&e))
 }
 

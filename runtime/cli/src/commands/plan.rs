@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use align_compiler::estimate::Memory;
 use align_plan::Plan;
-use align_runtime::{Interrupt, Paces, RunOptions, Saved, Store, Timing};
+use align_runtime::{Interrupt, Paces, RunOptions, Saved, Scratch, Store, Timing};
 use align_runtime_api::{PlanEntry, RunEvent};
 use clap::Args;
 use serde::Serialize;
@@ -62,7 +62,13 @@ pub(crate) fn run(args: &PlanArgs) -> Exit {
     let plan = &planned.plan;
     let probed = match args.probe.then(|| probe(plan, args.machine.memory, jobs)) {
         None => Paces::default(),
-        Some(Ok(paces)) => paces,
+        Some(Ok(Some(paces))) => paces,
+        Some(Ok(None)) => {
+            errln(
+                "interrupted while probing: nothing is known that a plan could tell, and nothing was kept",
+            );
+            return Exit::Interrupted;
+        }
         Some(Err(text)) => {
             fail(&format!("the probe did not come to its end: {text}"), None);
             return Exit::Usage;
@@ -121,32 +127,27 @@ pub(crate) fn run(args: &PlanArgs) -> Exit {
     }
 }
 
-/// What a probe finds of a plan.
-fn probe(plan: &Plan, memory: Option<u64>, jobs: usize) -> Result<Paces, String> {
+/// What a probe finds of a plan; nothing where it was interrupted.
+fn probe(plan: &Plan, memory: Option<u64>, jobs: usize) -> Result<Option<Paces>, String> {
     let Some(library) = host::trainer() else {
         return Err("this build cannot train".into());
     };
-    let folder = std::env::temp_dir().join(format!("align-probe-{}", std::process::id()));
+    let folder = Scratch::new("align-probe").map_err(|e| e.to_string())?;
     let interrupt = Interrupt::listen().map_err(|e| e.to_string())?;
     let options = RunOptions {
         jobs,
-        interrupt,
+        interrupt: interrupt.clone(),
         ..host::options(memory)
     };
-    let found = Store::open(&folder)
-        .map_err(|e| e.to_string())
-        .and_then(|scratch| {
-            let mut tell = |event: RunEvent| {
-                if let RunEvent::Started { id, .. } = event {
-                    errln(&format!("probe: {id}"));
-                }
-            };
-            align_runtime::probe(plan, &scratch, library, &options, &mut tell)
-                .map_err(|e| e.to_string())
-        });
-    // Nothing in it is of use to anybody.
-    let _ = std::fs::remove_dir_all(&folder);
-    found
+    let scratch = Store::open(folder.path()).map_err(|e| e.to_string())?;
+    let mut tell = |event: RunEvent| {
+        if let RunEvent::Started { id, .. } = event {
+            errln(&format!("probe: {id}"));
+        }
+    };
+    let found = align_runtime::probe(plan, &scratch, library, &options, &mut tell);
+    let found = found.map_err(|e| e.to_string())?;
+    Ok((!interrupt.asked()).then_some(found))
 }
 
 /// The order of its fields is part of the contract.
