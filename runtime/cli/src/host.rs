@@ -411,8 +411,14 @@ pub(crate) fn worker_environment() -> Vec<(OsString, OsString)> {
     let mut all: Vec<(OsString, OsString)> = Vec::new();
     #[cfg(feature = "exec")]
     all.extend(align_stdlib::exec::simulator::environment());
-    // A worker asks for the memory of a training step again in the next one: the allocator keeps it.
-    all.push(("MIMALLOC_PURGE_DELAY".into(), "-1".into()));
+    // A worker asks for the memory of a training step again in the next one: the allocator keeps it, ours, and the C library's under libtorch.
+    let kept = [
+        ("MIMALLOC_PURGE_DELAY", "-1"),
+        // 32 MiB is the most that it takes.
+        ("MALLOC_MMAP_THRESHOLD_", "33554432"),
+        ("MALLOC_TRIM_THRESHOLD_", "536870912"),
+    ];
+    all.extend(kept.map(|(name, value)| (name.into(), value.into())));
     all
 }
 

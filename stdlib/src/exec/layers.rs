@@ -5,7 +5,7 @@
 
 use align_kernels::Conv as Kernel;
 use burn::prelude::*;
-use burn::tensor::TensorData;
+use burn::tensor::{DType, TensorData};
 
 use crate::exec::fused;
 use crate::exec::weights::{Arch, Init, Layout};
@@ -13,15 +13,17 @@ use crate::exec::weights::{Arch, Init, Layout};
 /// The tensors of a table of weights, in its order.
 pub type Params<'a> = &'a [Tensor<2>];
 
-/// `x tanh(log(1 + e^x))` with one exponential: with `w = e^x` it is `x (w^2 + 2 w) / (w^2 + 2 w + 2)`.  Above 20 the factor is 1 in `f32`, so
-/// the exponent is capped there, far from overflow.
+/// `x tanh(log(1 + e^x))`.
 pub fn mish<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    if fused::has(&x.device()) {
-        return fused::mish(x);
+    fused::mish(x)
+}
+
+/// A matrix product from numbers of a kind, which is that of the weights beside it; what comes out is `f32`.
+fn product<const D: usize>(a: Tensor<D>, b: Tensor<D>, kind: DType) -> Tensor<D> {
+    match kind {
+        DType::F32 => a.matmul(b),
+        lower => a.cast(lower).matmul(b.cast(lower)).cast(DType::F32),
     }
-    let w = x.clone().clamp_max(20.0).exp();
-    let top = w.clone() * w.add_scalar(2.0);
-    x * (top.clone() / top.add_scalar(2.0))
 }
 
 /// Sinusoidal features of diffusion times, `[batch, size]`: sines then cosines of `t / 10000^(k / (size / 2 - 1))`.
@@ -61,11 +63,8 @@ impl Linear {
 
     /// `[n, rows]` to `[n, cols]`.
     pub fn forward(&self, p: Params<'_>, x: Tensor<2>) -> Tensor<2> {
-        if fused::has(&x.device()) {
-            let (w, b) = (p[self.w].clone(), p[self.b].clone());
-            return fused::conv(x.unsqueeze_dim(1), w, b, Kernel::Same(1)).squeeze_dim(1);
-        }
-        x.matmul(p[self.w].clone()) + p[self.b].clone()
+        let (w, b) = (p[self.w].clone(), p[self.b].clone());
+        fused::conv(x.unsqueeze_dim(1), w, b, Kernel::Same(1)).squeeze_dim(1)
     }
 
     /// `[n, length, rows]` to `[n, length, cols]`.
@@ -115,46 +114,12 @@ impl Conv {
 
     /// `[n, length, inputs]` to `[n, length or length / 2, outputs]`.
     pub fn forward(&self, p: Params<'_>, x: Tensor<3>) -> Tensor<3> {
-        let [n, length, c] = x.dims();
-        let device = x.device();
-        if fused::has(&device) {
-            let kernel = if self.halves {
-                Kernel::Halve
-            } else {
-                Kernel::Same(self.kernel)
-            };
-            return fused::conv(x, p[self.w].clone(), p[self.b].clone(), kernel);
-        }
-        let (columns, out) = if self.halves {
-            // Output i sees inputs 2i - 1, 2i, 2i + 1: the odd half shifted by one, beside the pairs.
-            let out = length.div_ceil(2);
-            let edge = Tensor::zeros([n, 1, c], &device);
-            let even = if length % 2 == 1 {
-                Tensor::cat(vec![x, edge.clone()], 1)
-            } else {
-                x
-            };
-            let pairs = even.reshape([n, out, 2 * c]);
-            let before = if out > 1 {
-                let odd = pairs.clone().narrow(2, c, c).narrow(1, 0, out - 1);
-                Tensor::cat(vec![edge, odd], 1)
-            } else {
-                edge
-            };
-            (Tensor::cat(vec![before, pairs], 2), out)
-        } else if self.kernel == 1 {
-            (x, length)
+        let kernel = if self.halves {
+            Kernel::Halve
         } else {
-            let edge = Tensor::<3>::zeros([n, self.kernel / 2, c], &device);
-            let padded = Tensor::cat(vec![edge.clone(), x, edge], 1);
-            let taps = (0..self.kernel).map(|k| padded.clone().narrow(1, k, length));
-            (Tensor::cat(taps.collect(), 2), length)
+            Kernel::Same(self.kernel)
         };
-        let [_, outputs] = p[self.b].dims();
-        let flat = columns
-            .reshape([n * out, self.kernel * c])
-            .matmul(p[self.w].clone());
-        (flat + p[self.b].clone()).reshape([n, out, outputs])
+        fused::conv(x, p[self.w].clone(), p[self.b].clone(), kernel)
     }
 }
 
@@ -184,18 +149,7 @@ impl Up {
     /// `[n, length, c]` to `[n, 2 length, c]`.  Output `2i` is tap 1 of `x_i` and tap 3 of `x_(i-1)`; output `2i + 1` is tap 2 of `x_i`
     /// and tap 0 of `x_(i+1)`.
     pub fn forward(&self, p: Params<'_>, x: Tensor<3>) -> Tensor<3> {
-        let [n, length, c] = x.dims();
-        if fused::has(&x.device()) {
-            return fused::conv(x, p[self.w].clone(), p[self.b].clone(), Kernel::Double);
-        }
-        let edge = Tensor::<3>::zeros([n, 1, c], &x.device());
-        let before = Tensor::cat(vec![edge.clone(), x.clone().narrow(1, 0, length - 1)], 1);
-        let after = Tensor::cat(vec![x.clone().narrow(1, 1, length - 1), edge], 1);
-        let half = |other: Tensor<3>, first: usize| {
-            let columns = Tensor::cat(vec![x.clone(), other], 2).reshape([n * length, 2 * c]);
-            columns.matmul(p[self.w].clone().narrow(0, first * c, 2 * c)) + p[self.b].clone()
-        };
-        Tensor::cat(vec![half(before, 0), half(after, 2)], 1).reshape([n, 2 * length, c])
+        fused::conv(x, p[self.w].clone(), p[self.b].clone(), Kernel::Double)
     }
 }
 
@@ -208,9 +162,6 @@ pub struct GroupNorm {
 }
 
 impl GroupNorm {
-    /// PyTorch's `eps`.
-    const EPS: f64 = 1e-5;
-
     /// Over `channels`, which `groups` must divide.
     pub fn new(arch: &mut Arch, name: &str, groups: usize, channels: usize) -> Self {
         Self {
@@ -234,27 +185,9 @@ impl GroupNorm {
 
     /// `mish` of the normalised `[n, length, channels]`, plus `[n, channels]` at every point where that is given.
     pub fn activated(&self, p: Params<'_>, x: Tensor<3>, add: Option<Tensor<2>>) -> Tensor<3> {
-        if fused::has(&x.device()) {
-            let add = add.unwrap_or_else(|| Tensor::zeros([0, x.dims()[2]], &x.device()));
-            let affine = [self.scale, self.shift].map(|i| p[i].clone());
-            return fused::norm(x, affine, add, self.groups);
-        }
-        let out = mish(self.forward(p, x));
-        match add {
-            Some(add) => out + add.unsqueeze_dim(1),
-            None => out,
-        }
-    }
-
-    fn forward(&self, p: Params<'_>, x: Tensor<3>) -> Tensor<3> {
-        let [n, length, c] = x.dims();
-        let parts = x.reshape([n, length, self.groups, c / self.groups]);
-        let mean = |t: Tensor<4>| t.mean_dim(3).mean_dim(1);
-        let centred = parts.clone() - mean(parts);
-        let variance = mean(centred.clone().square());
-        let unit = centred * variance.add_scalar(Self::EPS).sqrt().recip();
-        let row = |i: usize| p[i].clone().reshape([1, 1, c]);
-        unit.reshape([n, length, c]) * row(self.scale) + row(self.shift)
+        let add = add.unwrap_or_else(|| Tensor::zeros([0, x.dims()[2]], &x.device()));
+        let affine = [self.scale, self.shift].map(|i| p[i].clone());
+        fused::norm(x, affine, add, self.groups)
     }
 }
 
@@ -267,6 +200,9 @@ pub struct LayerNorm {
 }
 
 impl LayerNorm {
+    /// PyTorch's `eps`.
+    const EPS: f64 = 1e-5;
+
     /// As `nn.LayerNorm`, with a scale and a shift.
     pub fn new(arch: &mut Arch, name: &str, channels: usize) -> Self {
         Self::named(
@@ -302,7 +238,7 @@ impl LayerNorm {
         let shift = arch.add(shift, 1, channels, layout, Init::Zeros);
         Self {
             affine: Some((scale, shift)),
-            eps: GroupNorm::EPS,
+            eps: Self::EPS,
         }
     }
 
@@ -359,9 +295,8 @@ impl LinearAttention {
         let [n, length, c] = x.dims();
         let hidden = Self::HEADS * Self::HEAD;
         let flat = self.norm.forward(p, x.clone()).reshape([n * length, c]);
-        let qkv = flat
-            .matmul(p[self.qkv].clone())
-            .reshape([n, length, 3 * hidden]);
+        let kind = p[self.qkv].dtype();
+        let qkv = product(flat, p[self.qkv].clone(), kind).reshape([n, length, 3 * hidden]);
         let heads = |k: usize| {
             qkv.clone()
                 .narrow(2, k * hidden, hidden)
@@ -370,9 +305,8 @@ impl LinearAttention {
         };
         let q = heads(0).mul_scalar((Self::HEAD as f64).sqrt().recip());
         let k = softmax(heads(1), 2);
-        let context = k.swap_dims(2, 3).matmul(heads(2));
-        let read = q
-            .matmul(context)
+        let context = product(k.swap_dims(2, 3), heads(2), kind);
+        let read = product(q, context, kind)
             .swap_dims(1, 2)
             .reshape([n, length, hidden]);
         x + self.out.forward(p, read)
@@ -418,19 +352,18 @@ impl SelfAttention {
         use burn::tensor::activation::softmax;
         let [n, length, width] = x.dims();
         let size = width / self.heads;
-        let all =
-            x.reshape([n * length, width]).matmul(p[self.into].clone()) + p[self.bias].clone();
-        let all = all.reshape([n, length, 3 * width]);
+        let kind = p[self.into].dtype();
+        let all = product(x.reshape([n * length, width]), p[self.into].clone(), kind);
+        let all = (all + p[self.bias].clone()).reshape([n, length, 3 * width]);
         let part = |k: usize| {
             all.clone()
                 .narrow(2, k * width, width)
                 .reshape([n, length, self.heads, size])
                 .swap_dims(1, 2)
         };
-        let scores = part(0)
-            .matmul(part(1).swap_dims(2, 3))
+        let scores = product(part(0), part(1).swap_dims(2, 3), kind)
             .mul_scalar((size as f64).sqrt().recip());
-        let read = softmax(scores, 3).matmul(part(2)).swap_dims(1, 2);
+        let read = product(softmax(scores, 3), part(2), kind).swap_dims(1, 2);
         self.out.along(p, read.reshape([n, length, width]))
     }
 }

@@ -1,7 +1,4 @@
-//! How do layers reach the fused kernels of the processor?  As operations of their own beside burn's, with backward passes written by hand.
-//!
-//! Burn's operations are one pass over memory each; a block of the U-Net is about twenty of them forward and more backward.  Here it is two,
-//! with [`align_kernels`] behind them.  libtorch has kernels of its own kind: on it layers are compositions of burn's operations.
+//! How do the operations compute on the embedded device?  By [`align_kernels`], on slices of the tensors, with backward passes written by hand.
 
 use align_kernels::{Conv, Norm, Shape};
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -9,61 +6,13 @@ use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{
-    Autodiff, Backend, BackendTypes, Dispatch, Flex, TensorMetadata as _, backend_extension,
-};
-use burn::prelude::*;
+use burn::backend::{Autodiff, BackendTypes, Flex, TensorMetadata as _};
 use burn::tensor::TensorData;
+
+use super::Fused;
 
 /// A tensor of the embedded kernels.
 type Host = <Flex as BackendTypes>::FloatTensorPrimitive;
-
-/// The operations; `x` is `[n, length, channels]`, rows before columns.
-#[backend_extension(Flex, Autodiff)]
-trait Fused: Backend {
-    fn fused_conv(
-        x: FloatTensor<Self>,
-        w: FloatTensor<Self>,
-        b: FloatTensor<Self>,
-        conv: Conv,
-    ) -> FloatTensor<Self>;
-    fn fused_norm(
-        x: FloatTensor<Self>,
-        scale: FloatTensor<Self>,
-        shift: FloatTensor<Self>,
-        add: FloatTensor<Self>,
-        groups: usize,
-    ) -> FloatTensor<Self>;
-    fn fused_mish(x: FloatTensor<Self>) -> FloatTensor<Self>;
-}
-
-/// Whether a device has these operations.
-pub(crate) fn has(device: &Device) -> bool {
-    *device == Device::flex()
-}
-
-/// A convolution of `[n, length, inputs]` by weights `[taps inputs, outputs]` and a bias `[1, outputs]`.
-pub(crate) fn conv(x: Tensor<3>, w: Tensor<2>, b: Tensor<2>, conv: Conv) -> Tensor<3> {
-    let (x, w, b) = (x.into_dispatch(), w.into_dispatch(), b.into_dispatch());
-    Tensor::from_dispatch(Dispatch::fused_conv(x, w, b, conv))
-}
-
-/// `mish(group norm(x) scale + shift) + add`; `scale` and `shift` are `[1, channels]`, `add` is `[n, channels]`, or `[0, channels]` for none.
-pub(crate) fn norm(
-    x: Tensor<3>,
-    [scale, shift]: [Tensor<2>; 2],
-    add: Tensor<2>,
-    groups: usize,
-) -> Tensor<3> {
-    let (scale, shift) = (scale.into_dispatch(), shift.into_dispatch());
-    let (x, add) = (x.into_dispatch(), add.into_dispatch());
-    Tensor::from_dispatch(Dispatch::fused_norm(x, scale, shift, add, groups))
-}
-
-/// `mish` of each number.
-pub(crate) fn mish<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    Tensor::from_dispatch(Dispatch::fused_mish(x.into_dispatch()))
-}
 
 /// The numbers of a tensor, row-major.
 fn flat(of: &Host) -> Host {
