@@ -126,6 +126,12 @@ fn examine(
     if let Some(made) = &plan {
         let mut more = resources::memory(made, &program, &sources, &options.machine);
         more.extend(resources::named(made, &program, &sources, &options.machine));
+        more.extend(resources::precision(
+            made,
+            &program,
+            &sources,
+            &options.machine,
+        ));
         if !more.is_empty() {
             diagnostics.extend(more);
             diag::sort(&mut diagnostics);

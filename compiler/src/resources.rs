@@ -54,28 +54,68 @@ pub fn named(
         let device = name.parse::<Device>();
         machine.devices.is_empty() || device.is_ok_and(|d| machine.devices.contains(&d))
     };
+    let help = "`align devices` says what is there and why something is not; without the field it computes on `--device`";
+    refused(plan, program, sources, help, |node| {
+        let name = word(node, "device")?;
+        let text = format!("`{}` computes on `{name}`, which is not there", node.name);
+        (!there(name)).then_some(text)
+    })
+}
+
+/// A8003: a stage multiplies in a precision that its device has not.
+pub fn precision(
+    plan: &Plan,
+    program: &Program,
+    sources: &Sources,
+    machine: &Machine,
+) -> Vec<Diagnostic> {
+    // Where nothing is known of the machine, neither is what `auto` is.
+    let known = machine.device != Device::Auto || !machine.devices.is_empty();
+    let embedded = |node: &Node| match word(node, "device") {
+        Some(name) => name == "cpu",
+        None => known && machine.chosen() == Device::Cpu,
+    };
+    let help = "`device = libtorch` and `device = cuda` have both, where `align devices` lists them; without the field it multiplies in `f32`";
+    refused(plan, program, sources, help, |node| {
+        let lower = word(node, "precision") == Some("bf16");
+        let text = format!(
+            "`{}` multiplies in `bf16`, and its device, `cpu`, in `f32` alone",
+            node.name
+        );
+        (lower && embedded(node)).then_some(text)
+    })
+}
+
+/// The word in a field of a node.
+fn word<'a>(node: &'a Node, field: &str) -> Option<&'a str> {
+    match node.value(field) {
+        Some(Value::Name(name)) => Some(name),
+        _ => None,
+    }
+}
+
+/// A8003 for each stage that something is wrong with, said once for all of its lanes.
+fn refused(
+    plan: &Plan,
+    program: &Program,
+    sources: &Sources,
+    help: &str,
+    wrong: impl Fn(&Node) -> Option<String>,
+) -> Vec<Diagnostic> {
     let mut out: Vec<Diagnostic> = Vec::new();
     let mut said: Vec<&Place> = Vec::new();
     for node in &plan.nodes {
-        let Some(Value::Name(name)) = node.value("device") else {
+        let Some(text) = wrong(node).filter(|_| !said.contains(&&node.place)) else {
             continue;
         };
-        if there(name) || said.contains(&&node.place) {
-            continue;
-        }
         said.push(&node.place);
         let (file, span) = find(&node.place, program, sources, |def| {
             def.name.text == node.name
         });
         out.push(
-            Diagnostic::error(
-                "A8003",
-                file,
-                span,
-                format!("`{}` computes on `{name}`, which is not there", node.name),
-            )
-            .with_label("this stage")
-            .with_help("`align devices` says what is there and why something is not; without the field it computes on `--device`"),
+            Diagnostic::error("A8003", file, span, text)
+                .with_label("this stage")
+                .with_help(help),
         );
     }
     out
@@ -151,7 +191,7 @@ fn set_aside(plan: &Plan, program: &Program, sources: &Sources, limit: Limit) ->
         let Some(Value::Quantity(wanted)) = node.value("memory") else {
             continue;
         };
-        let on_card = matches!(node.value("device"), Some(Value::Name(d)) if d == "cuda");
+        let on_card = word(node, "device") == Some("cuda");
         if on_card || wanted.amount <= limit.amount as f64 || said.contains(&&node.place) {
             continue;
         }

@@ -61,13 +61,11 @@ impl<'a> Keys<'a> {
     /// Parts of a node's key, given the content digests of its inputs.  The error names a file that cannot be read.
     pub fn parts(&self, node: &Node, inputs: &[Digest]) -> Result<Vec<Part>, String> {
         let semantics = self.library.semantics(node);
-        let numeric: &str = match device::named(node) {
-            // What is simulated or read is the same on every device.
-            None if node.kind == NodeKind::Dataset && node.needs.is_empty() => HOST,
-            None => &self.numeric,
-            Some(name) => device::numeric(name),
-        };
-        let mut parts = align_plan::parts(node, inputs, numeric, &semantics);
+        // What is simulated or read is the same on every device.
+        let simulated = node.kind == NodeKind::Dataset && node.needs.is_empty();
+        let general = if simulated { HOST } else { &self.numeric };
+        let numeric = device::class(node, general);
+        let mut parts = align_plan::parts(node, inputs, &numeric, &semantics);
         if let Some(simulator) = self.library.simulator(node) {
             parts.push(Part {
                 name: "simulator".into(),

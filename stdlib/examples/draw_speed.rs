@@ -90,7 +90,7 @@ fn main() {
     let (denoiser, facts) = model(net);
     let mut rng = ChaCha8Rng::from_seed([0; 32]);
     let weights = Weights::fresh(denoiser.arch.clone(), &mut rng);
-    let drawing = Drawing::new(&denoiser, &facts, &weights, &device);
+    let drawing = Drawing::new(&denoiser, &facts, weights.tensors(&device));
     let condition = Condition {
         observations: (0..batch * FORM.1)
             .map(|_| rng.random_range(-1.0..1.0))

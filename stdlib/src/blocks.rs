@@ -226,6 +226,14 @@ const STAGE: Block = Block {
         ),
         effect(
             field(
+                "precision",
+                Ty::Enum(&["f32", "bf16"]),
+                "In which numbers its training steps multiply matrices, by default `f32`. With `bf16` the matrices of weights, and what they are multiplied with, are rounded to 8 significant bits for each product, on libtorch and its cards alone; the weights themselves, normalisations, losses, the optimiser, the moving average and evaluations stay in `f32`.",
+            ),
+            Effect::Inert,
+        ),
+        effect(
+            field(
                 "memory",
                 Ty::Quantity(&[Dim::Size]),
                 "Memory to set aside on its device while it runs, where that is more than what its like was seen to hold: `4GiB`.",

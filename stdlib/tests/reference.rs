@@ -10,11 +10,14 @@ mod tested;
 
 use std::sync::Arc;
 
+use align_runtime_api::device::Precision;
 use align_schema::{Call, Value};
 use align_stdlib::exec::backbone::{Given, Net};
 use align_stdlib::exec::chain::{Chain, Predict};
+use align_stdlib::exec::device::makes;
+use align_stdlib::exec::layers::{Conv, Linear, Up};
 use align_stdlib::exec::optim::{Optimiser, clip};
-use align_stdlib::exec::weights::{Arch, gradients};
+use align_stdlib::exec::weights::{Arch, gradients, read_flat, rounded};
 use align_stdlib::nets::{Form, build};
 use burn::prelude::*;
 use pytorch::{Fixture, close, wide};
@@ -204,6 +207,83 @@ fn the_inverse_model_and_its_gradient_are_pytorchs() {
         inverse.forward(p, f.tensor("state", [3, 4], d), f.tensor("next", [3, 4], d))
     };
     check_network("inverse", arch, run, [3, 2]);
+}
+
+/// Every pair within a share of the largest magnitude; the result is how far they are apart at most.
+fn within(what: &str, ours: &[f64], theirs: &[f64], share: f64) -> f64 {
+    assert_eq!(ours.len(), theirs.len(), "{what}");
+    let scale = theirs.iter().fold(0.0_f64, |m, x| m.max(x.abs()));
+    let pairs = ours.iter().zip(theirs);
+    let off = pairs.fold(0.0_f64, |m, (a, b)| m.max((a - b).abs()));
+    assert!(off <= share * scale, "{what}: {off} apart of {scale}");
+    off
+}
+
+#[test]
+fn layers_of_bfloat16_are_those_of_autocast() {
+    let plain = tested();
+    if plain == Device::flex() {
+        let refused = makes(&plain, Precision::Bf16).unwrap_err().to_string();
+        assert!(refused.contains("`cpu`, which multiplies in `f32` alone"));
+        return;
+    }
+    makes(&plain, Precision::Bf16).unwrap();
+    let mut arch = Arch::default();
+    let same = Conv::new(&mut arch, "same", 6, 8, 5);
+    let down = Conv::halving(&mut arch, "down", 8);
+    let up = Up::new(&mut arch, "up", 8);
+    let linear = Linear::new(&mut arch, "linear", 8, 3);
+    let arch = Arc::new(arch);
+    let fixture = Fixture::open("autocast");
+    let device = plain.clone().autodiff();
+    let leaves = fixture.weights(&arch, "weight.").tracked(&plain);
+    let p = rounded(&arch, leaves.clone(), Precision::Bf16);
+    let x = fixture.tensor("x", [2, 9, 6], &device).require_grad();
+    let y = up.forward(&p, down.forward(&p, same.forward(&p, x.clone())));
+    let y = linear.along(&p, y);
+    // Eight significant bits; sums are in another order.
+    let share = 2.0_f64.powi(-7);
+    within("y", &values(y.clone()), &fixture.values["y"], share);
+    let mut grads = (y * fixture.tensor("upstream", [2, 10, 3], &device))
+        .sum()
+        .backward();
+    let of_x = values(x.grad_remove(&mut grads).unwrap());
+    within("x", &of_x, &fixture.values["grad_x"], share);
+    let ours = gradients(&arch, &leaves, grads).unwrap();
+    let theirs = read_flat(&arch, &fixture.bytes, "grad.", "fixture").unwrap();
+    for spec in &arch.specs {
+        let part = |all: &[f32]| wide(&all[spec.at..spec.at + spec.len()]);
+        within(&spec.name, &part(&ours), &part(&theirs), share);
+    }
+}
+
+#[test]
+fn a_network_of_bfloat16_is_no_further_off_than_autocasts() {
+    let plain = tested();
+    if makes(&plain, Precision::Bf16).is_err() {
+        return;
+    }
+    let call = net(
+        "temporal_unet",
+        &[("width", Value::Int(8)), ("mults", ints(&[1, 2]))],
+    );
+    let mut arch = Arch::default();
+    let Net::Backbone(backbone) = build(&call, &mut arch, &form(16)).unwrap() else {
+        panic!("no backbone");
+    };
+    let (arch, fixture) = (Arc::new(arch), Fixture::open("unet"));
+    let weights = fixture.weights(&arch, "weight.").tensors(&plain);
+    let p = rounded(&arch, weights, Precision::Bf16);
+    let x = fixture.tensor("x", [2, 16, 6], &plain);
+    let y = backbone.forward(&p, x, &given(&fixture, 2, &plain), &fixture.times());
+    let (exact, theirs) = (
+        &fixture.values["y"],
+        &Fixture::open("autocast").values["unet"],
+    );
+    let ours = within("ours", &values(y), exact, 0.05);
+    let theirs = within("autocast's", theirs, exact, 0.05);
+    // It is rounded, and normalisations are not.
+    assert!(ours > 1e-4 && ours < 1.5 * theirs, "{ours}, {theirs}");
 }
 
 #[test]

@@ -8,11 +8,11 @@ mod lab;
 mod support;
 
 use align_plan::NodeKind;
-use align_runtime_api::{JobError, Library};
+use align_runtime_api::{Job, JobError, Library};
 use align_schema::{Dim, Value};
 use align_stdlib::exec::Exec;
 use lab::{
-    TASK, acts, assert_resumes, collected, critic, facts, metric, planner, policy, run, stage,
+    TASK, acts, assert_resumes, collected, critic, facts, metric, planner, policy, run, set, stage,
     trained,
 };
 use support::{call, need, quantity};
@@ -39,6 +39,41 @@ fn denoising_lowers_the_held_out_loss_and_resumes_exactly() {
     assert!(after.metrics.contains_key("score") && after.episodes.returns.len() == 2);
     assert!(metric(&outs[59], "grad_norm") > 0.0 && outs[0].samples == 16);
     assert_resumes(&store, &job);
+}
+
+#[test]
+fn in_bfloat16_the_loss_falls_as_in_single_precision() {
+    let store = collected("precision", 8.0, 4.0);
+    let data = [("data", "rollouts")];
+    let mut job = stage(
+        &store,
+        "pretrain",
+        planner(),
+        call("denoise", &[]),
+        3e-3,
+        &data,
+    );
+    let curve = |job: &Job| -> Vec<f64> {
+        let mut trainer = Exec.trainer(job).unwrap();
+        let part = |i: u64| {
+            run(&mut *trainer, 20 * i..20 * i + 20);
+            trainer.evaluate(0).unwrap().metrics["valid.loss"]
+        };
+        (0..4).map(part).collect()
+    };
+    // The same weights at the start, the same batches and noise: only the products differ.
+    let single = curve(&job);
+    set(&mut job, "precision", Value::Name("bf16".into()));
+    if job.device == "cpu" {
+        let refused = Exec.trainer(&job).err().map(|e| e.to_string());
+        assert!(refused.is_some_and(|e| e.contains("`precision = bf16` on `cpu`")));
+        return;
+    }
+    let half = curve(&job);
+    assert_ne!(single, half);
+    for (a, b) in single.iter().zip(&half) {
+        assert!((a / b - 1.0).abs() < 0.05, "f32 {single:?}, bf16 {half:?}");
+    }
 }
 
 #[test]
@@ -201,7 +236,14 @@ fn reinforcement_starts_at_its_reference_and_resumes_exactly() {
         ("loss.critic", "value"),
         ("loss.reference", "pretrain"),
     ];
-    for name in ["ppo", "reinforce"] {
+    // On a device that has another precision, the reference and what is drawn are in it too.
+    let precisions = if job.device == "cpu" {
+        &["f32"][..]
+    } else {
+        &["f32", "bf16"]
+    };
+    let both = ["ppo", "reinforce"].into_iter();
+    for (name, precision) in both.flat_map(|name| precisions.iter().map(move |p| (name, p))) {
         let shared = [
             ("critic", need(2)),
             ("reference", need(3)),
@@ -209,6 +251,7 @@ fn reinforcement_starts_at_its_reference_and_resumes_exactly() {
             ("plans", Value::Int(8)),
         ];
         let mut job = stage(&store, name, planner(), call(name, &shared), 1e-4, &needs);
+        set(&mut job, "precision", Value::Name((*precision).into()));
         // One minibatch: every ratio of its only pass is 1.
         if let Some(Value::Call(loss)) = job.node.fields.get_mut("loss").map(|f| &mut f.value) {
             loss.make_mut()

@@ -129,6 +129,76 @@ fn libtorch_trains_under_keys_of_its_own_and_needs_no_variable() {
     }
 }
 
+/// `one.align` whose first stage says so too.
+fn with(lines: &str) -> String {
+    let text = include_str!("one.align");
+    let said = text.replacen(
+        "    loss   = denoise()",
+        &format!("{lines}    loss   = denoise()"),
+        1,
+    );
+    assert_ne!(said, text);
+    said
+}
+
+#[test]
+fn a_precision_that_a_device_has_not_is_an_error_before_anything_runs() {
+    let scene = Scene::of(&with("    precision = bf16\n    device = cpu\n"));
+    let refused = scene.run(&[]);
+    assert_eq!(refused.code, 1, "{}", refused.err);
+    assert!(
+        refused.err.contains("A8003") && refused.err.contains("`base` multiplies in `bf16`"),
+        "{}",
+        refused.err
+    );
+    assert!(!scene.path().join(".align/nodes").exists());
+    // As where the device is the run's.
+    scene.write(&with("    precision = bf16\n"));
+    let refused = scene.run(&["--device", "cpu"]);
+    assert!(refused.err.contains("A8003"), "{}", refused.err);
+    // What is there already by name is the same node.
+    scene.write(include_str!("one.align"));
+    scene.run_well(&["--device", "cpu"]);
+    scene.write(&with("    precision = f32\n"));
+    let (code, events) = scene.start(&["--device", "cpu"]).finish();
+    assert_eq!(code, 0, "{events:?}");
+    assert!(of_kind(&events, "started").is_empty(), "{events:?}");
+}
+
+#[test]
+fn a_precision_has_keys_of_its_own_and_learns() {
+    let Some(binary) = libtorch() else {
+        println!(
+            "left out: training in bf16: no binary that has libtorch (ALIGN_TEST_LIBTORCH names one)"
+        );
+        return;
+    };
+    let trained = |precision: &str| -> (Value, Vec<f64>) {
+        let scene = Scene::of(&with(&format!("    precision = {precision}\n")));
+        let call = |words: &[&str]| {
+            let mut run = Command::new(&binary);
+            run.current_dir(scene.path()).args(words);
+            let done = run
+                .args(["--device", "libtorch"])
+                .output()
+                .expect("it starts");
+            let told = String::from_utf8_lossy(&done.stderr).into_owned();
+            assert!(done.status.success(), "{told}");
+            done.stdout
+        };
+        call(&["run", "main.align", "--until", "base"]);
+        let status = call(&["status", "main.align", "--json"]);
+        let document: Value = serde_json::from_slice(&status).expect("JSON");
+        let base = &document["nodes"][1];
+        let points = base["history"]["valid.loss"].as_array().expect("a curve");
+        let losses = points.iter().filter_map(|p| p[1].as_f64()).collect();
+        (base["key"].clone(), losses)
+    };
+    let ((of_single, _), (of_half, half)) = (trained("f32"), trained("bf16"));
+    assert_ne!(of_single, of_half);
+    assert!(half.len() > 1 && half.last() < half.first(), "{half:?}");
+}
+
 #[test]
 fn a_probe_tells_time_and_memory_of_what_never_ran_and_leaves_nothing() {
     let scene = Scene::new("one.align");

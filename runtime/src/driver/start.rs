@@ -318,13 +318,13 @@ impl Driver<'_> {
             }
         }
         let device = self.device(&node);
-        let numeric = device::named(&node).map(device::numeric);
+        let numeric = device::class(&node, &self.options.numeric);
         Job {
             simulator: self.library.simulator(&node),
             key: course(&work.key, turns),
             node,
             inputs,
-            numeric: numeric.map_or_else(|| self.options.numeric.clone(), Into::into),
+            numeric,
             device,
         }
     }

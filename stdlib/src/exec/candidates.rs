@@ -91,12 +91,8 @@ pub fn open(
     let reference = input(settings.inputs.1, "reference")?;
     let weights = crate::exec::facts::read(&reference.files, EMA)?;
     let weights = Weights::from_bytes(stage.denoiser.arch.clone(), &weights, EMA)?;
-    let drawing = Drawing::new(
-        &stage.denoiser,
-        &stage.facts,
-        &weights,
-        &stage.learner.device,
-    );
+    let params = weights.tensors(&stage.learner.device);
+    let drawing = Drawing::new(&stage.denoiser, &stage.facts, params);
     let reference = frozen(reference, &stage)?;
     let lists = drawn(job, &data, &settings, &drawing, &mut judge)?;
     let total = lists.len();
@@ -297,7 +293,7 @@ impl Objective for Listing {
     fn valid(&self, stage: &Stage) -> Result<Vec<(String, f64)>, JobError> {
         let k = self.settings.candidates;
         let device = &stage.learner.device;
-        let params = stage.learner.ema.tensors(device);
+        let params = stage.learner.frozen(&stage.learner.ema);
         let mut rng = stage.stream(Purpose::Evaluation, FIXED);
         let (mut total, mut right, mut gap, mut parts) = (0.0, 0.0, 0.0, 0.0);
         let held: Vec<usize> = (0..self.held.max(1)).collect();

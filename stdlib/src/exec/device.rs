@@ -3,6 +3,7 @@
 //! `cpu` is burn's own kernels, which every build has; `libtorch` and `libtorch:cuda:N` are libtorch's, in a build with the feature of that name.
 
 use align_runtime_api::JobError;
+use align_runtime_api::device::Precision;
 use burn::prelude::Device;
 
 /// Opens a device by the name that `--device` takes; in a worker the card it is to use is the only one it sees.
@@ -13,6 +14,16 @@ pub fn open(name: &str) -> Result<Device, JobError> {
         "cpu" | "" => Ok(Device::flex()),
         other => libtorch(other).map_err(JobError::Failed),
     }
+}
+
+/// Errors: products in a precision that a device has not.  Never in another one in its place.
+pub fn makes(device: &Device, precision: Precision) -> Result<(), JobError> {
+    if precision == Precision::Bf16 && *device == Device::flex() {
+        return Err(JobError::Failed(
+            "`precision = bf16` on `cpu`, which multiplies in `f32` alone: `libtorch` and `libtorch:cuda:0` have both".into(),
+        ));
+    }
+    Ok(())
 }
 
 /// Makes this thread one of those that share the work: otherwise it would only wait, and wake the others for each small piece.  `RAYON_NUM_THREADS` says

@@ -24,11 +24,11 @@ pub struct Drawing {
 
 impl Drawing {
     /// A model in training, with weights as they are now.
-    pub fn new(denoiser: &Denoiser, facts: &Facts, weights: &Weights, device: &Device) -> Self {
+    pub fn new(denoiser: &Denoiser, facts: &Facts, params: Vec<Tensor<2>>) -> Self {
         Self {
             denoiser: denoiser.clone(),
             facts: facts.clone(),
-            params: weights.tensors(device),
+            params,
             guide: None,
         }
     }
@@ -39,7 +39,7 @@ impl Drawing {
         let denoiser = Denoiser::new(&facts)?;
         let weights =
             Weights::from_bytes(denoiser.arch.clone(), &read(&checkpoint.files, EMA)?, EMA)?;
-        Ok(Self::new(&denoiser, &facts, &weights, device))
+        Ok(Self::new(&denoiser, &facts, weights.tensors(device)))
     }
 
     /// What a request gives, normalised.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use align_runtime_api::device::{Precision, precision};
 use align_runtime_api::{Files, Input, Job, JobError, Purpose, stream};
 use align_schema::{Call, Value};
 use burn::prelude::*;
@@ -15,7 +16,7 @@ use crate::exec::facts::{EMA, Facts, MODEL, OPTIM, STATE, State, read};
 use crate::exec::imported;
 use crate::exec::optim::{Optimiser, clip};
 use crate::exec::rate::{Progress, Rate};
-use crate::exec::weights::{Arch, Weights, gradients, read_flat, write_flat};
+use crate::exec::weights::{Arch, Weights, gradients, read_flat, rounded, write_flat};
 
 /// What one update did.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,6 +33,8 @@ pub struct Update {
 pub struct Learner {
     /// Where tensors live (a plain device).
     pub device: Device,
+    /// In which numbers training steps multiply matrices.
+    precision: Precision,
     /// The weights.
     pub weights: Weights,
     /// Their moving average.
@@ -109,6 +112,8 @@ impl Learner {
         averaged: bool,
     ) -> Result<Self, JobError> {
         let device = device(job)?;
+        let precision = precision(&job.node);
+        device::makes(&device, precision)?;
         let total = arch.total();
         let weights = match from {
             Some(input) => {
@@ -142,6 +147,7 @@ impl Learner {
             .and_then(Value::number);
         Ok(Self {
             device,
+            precision,
             ema: weights.clone(),
             weights,
             decay: if averaged { ema.unwrap_or(0.995) } else { 0.0 },
@@ -163,20 +169,27 @@ impl Learner {
 
     /// Tensors that record gradients, and the device for what goes with them.
     pub fn tracked(&self) -> (Tracked, Device) {
-        let tracked = match &self.adapter {
+        let (params, leaves) = match &self.adapter {
             Some(adapter) => {
                 let (params, leaves) = adapter.tracked(&self.device);
-                Tracked {
-                    params,
-                    leaves: Some(leaves),
-                }
+                (params, Some(leaves))
             }
-            None => Tracked {
-                params: self.weights.tracked(&self.device),
-                leaves: None,
+            None => (self.weights.tracked(&self.device), None),
+        };
+        let tracked = match self.precision {
+            Precision::F32 => Tracked { params, leaves },
+            Precision::Bf16 => Tracked {
+                leaves: Some(leaves.unwrap_or_else(|| params.clone())),
+                params: rounded(&self.weights.arch, params, self.precision),
             },
         };
         (tracked, self.device.clone().autodiff())
+    }
+
+    /// Tensors of weights of the same table that record nothing, for what a training step compares or draws beside [`Self::tracked`]: in the
+    /// same precision, or the two would differ where the weights do not.
+    pub fn frozen(&self, weights: &Weights) -> Vec<Tensor<2>> {
+        rounded(&weights.arch, weights.tensors(&self.device), self.precision)
     }
 
     /// How many numbers are trained.

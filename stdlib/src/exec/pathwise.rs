@@ -249,7 +249,7 @@ impl Objective for Climbing {
         };
         let ends = condition.ends.is_some();
         let noise = Noise::draw(d, starts.len(), kernels.len(), ends, &mut noise);
-        let plain = stage.learner.weights.tensors(&stage.learner.device);
+        let plain = stage.learner.frozen(&stage.learner.weights);
         let (tracked, device) = stage.learner.tracked();
         let walked = walk(
             d,

@@ -327,12 +327,8 @@ struct Paid {
 impl Reinforcing {
     /// Acts, or asks the critic, and works out who gained.
     fn collect(&mut self, stage: &Stage, step: u64) -> Result<(Experience, Paid), JobError> {
-        let drawing = Drawing::new(
-            &stage.denoiser,
-            &stage.facts,
-            &stage.learner.weights,
-            &stage.learner.device,
-        );
+        let params = stage.learner.frozen(&stage.learner.weights);
+        let drawing = Drawing::new(&stage.denoiser, &stage.facts, params);
         let settings = self.settings;
         let mut planner = Collecting::new(drawing, (settings.eta, settings.floor));
         let base = step.wrapping_mul(STREAMS);

@@ -226,7 +226,8 @@ impl Stage {
             replan,
             ..
         } = self;
-        let mut drawing = Drawing::new(denoiser, facts, &learner.ema, &learner.device);
+        let params = learner.ema.tensors(&learner.device);
+        let mut drawing = Drawing::new(denoiser, facts, params);
         let mut out = judge_and_run(
             &mut drawing,
             facts,
@@ -474,5 +475,5 @@ pub fn frozen(
     let arch = stage.denoiser.arch.clone();
     let weights =
         crate::exec::weights::Weights::from_bytes(arch, &read(&checkpoint.files, EMA)?, EMA)?;
-    Ok(weights.tensors(&stage.learner.device))
+    Ok(stage.learner.frozen(&weights))
 }

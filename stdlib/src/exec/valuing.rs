@@ -168,10 +168,9 @@ impl Valuing {
         let mut batch = self.train.batch(&rows);
         let mut rng = stream(&self.key, Purpose::Noise, step);
         self.objective.propose(&mut batch, &mut rng)?;
-        let plain = self.learner.device.clone();
         let (target, frozen) = (
-            self.target.tensors(&plain),
-            self.learner.weights.tensors(&plain),
+            self.learner.frozen(&self.target),
+            self.learner.frozen(&self.learner.weights),
         );
         let (tracked, device) = self.learner.tracked();
         let weights = (&tracked[..], &target[..], &frozen[..]);

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use align_runtime_api::JobError;
+use align_runtime_api::device::Precision;
 use burn::prelude::*;
-use burn::tensor::{Gradients, TensorData};
+use burn::tensor::{FloatDType, Gradients, TensorData};
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 use safetensors::tensor::{Dtype, TensorView};
@@ -200,6 +201,22 @@ impl Weights {
         let (keep, take) = (decay as f32, (1.0 - decay) as f32);
         align_kernels::follow(&mut self.values, &other.values, keep, take);
     }
+}
+
+/// Tensors of a table as products of this precision take them: matrices in it, everything else as it is.
+///
+/// A matrix of one row scales single numbers, which is no work; the frequencies of an embedding are one, whose phases would be lost.
+pub fn rounded(arch: &Arch, tensors: Vec<Tensor<2>>, precision: Precision) -> Vec<Tensor<2>> {
+    if precision == Precision::F32 {
+        return tensors;
+    }
+    let round = |(spec, tensor): (&Spec, Tensor<2>)| match spec.layout {
+        Layout::Linear | Layout::Conv(_) | Layout::Up if spec.rows > 1 => {
+            tensor.cast(FloatDType::BF16)
+        }
+        _ => tensor,
+    };
+    arch.specs.iter().zip(tensors).map(round).collect()
 }
 
 /// Takes the gradients of tracked tensors, in the order of the flat array; a parameter that the loss did not use has zeros.

@@ -156,7 +156,7 @@ impl Objective for Preferring {
 
     fn valid(&self, stage: &Stage) -> Result<Vec<(String, f64)>, JobError> {
         let device = &stage.learner.device;
-        let params = stage.learner.ema.tensors(device);
+        let params = stage.learner.frozen(&stage.learner.ema);
         let mut rng = stage.stream(Purpose::Evaluation, FIXED);
         let (mut total, mut preferred) = (0.0, 0.0);
         let (mut model, mut reference) = (Sides::empty(), Sides::empty());

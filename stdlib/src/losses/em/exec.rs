@@ -148,16 +148,11 @@ impl Searching {
         let rows = self.states * n;
         let mut rngs: Vec<Stream> = (0..rows).map(|_| Stream::from_rng(&mut rng)).collect();
         let learner = &stage.learner;
-        let drawing = Drawing::new(
-            &stage.denoiser,
-            &stage.facts,
-            &learner.weights,
-            &learner.device,
-        );
+        let params = learner.frozen(&learner.weights);
+        let drawing = Drawing::new(&stage.denoiser, &stage.facts, params.clone());
         let goals = drawing.meta().goal.as_ref().map(|g| g.repeat(rows));
         let condition = drawing.condition(&observations, goals.as_deref());
         let d = &stage.denoiser;
-        let params = learner.weights.tensors(&learner.device);
         let kernels = d.sampler.kernels(d.sampler.chain.steps(), Some(1.0));
         let mut x = d.noise(1.0, &mut rngs);
         let mut before = vec![0.0; rows];
