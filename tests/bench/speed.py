@@ -5,7 +5,8 @@
     python3 tests/bench/speed.py --rows unet    # the rows whose names hold a word
 
 It needs `pip install torch==2.9.0 numpy safetensors h5py` in the Python that runs it.  A build with libtorch is a column of its own: name its folder in
-ALIGN_LIBTORCH_TARGET (CONTRIBUTING.md says how it is built).  Every number is the median of three rounds; in a round each program has its turn.
+ALIGN_LIBTORCH_TARGET (CONTRIBUTING.md says how it is built), and in LD_LIBRARY_PATH that of its libraries, which the sampler's example does not know.
+Every number is the median of three rounds; in a round each program has its turn.
 """
 
 import argparse
