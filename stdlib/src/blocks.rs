@@ -228,7 +228,7 @@ const STAGE: Block = Block {
             field(
                 "precision",
                 Ty::Enum(&["f32", "bf16"]),
-                "In which numbers its training steps multiply matrices, by default `f32`. With `bf16` the matrices of weights, and what they are multiplied with, are rounded to 8 significant bits for each product, on libtorch and its cards alone; the weights themselves, normalisations, losses, the optimiser, the moving average and evaluations stay in `f32`.",
+                "In which numbers its training steps multiply matrices, by default `f32`. With `bf16` the matrices of weights, and what they are multiplied with, are rounded to 8 significant bits for each product, on libtorch and its cards alone; the weights themselves, normalisations, losses, the optimiser, the moving average and what acts in evaluations stay in `f32`.",
             ),
             Effect::Inert,
         ),
