@@ -220,6 +220,20 @@ fn within(what: &str, ours: &[f64], theirs: &[f64], share: f64) -> f64 {
 }
 
 #[test]
+fn convolutions_of_many_channels_and_their_gradients_are_pytorchs() {
+    let mut arch = Arch::default();
+    let same = Conv::new(&mut arch, "same", 6, 16, 5);
+    let wide = Conv::new(&mut arch, "wide", 16, 32, 5);
+    let down = Conv::halving(&mut arch, "down", 32);
+    let up = Up::new(&mut arch, "up", 32);
+    let run = |f: &Fixture, p: &[Tensor<2>], d: &Device| {
+        let x = same.forward(p, f.tensor("x", [11, 9, 6], d));
+        up.forward(p, down.forward(p, wide.forward(p, x)))
+    };
+    check_network("layers", arch, run, [11, 10, 32]);
+}
+
+#[test]
 fn layers_of_bfloat16_are_those_of_autocast() {
     let plain = tested();
     if plain == Device::flex() {

@@ -1,7 +1,8 @@
 //! How do convolutions compute?  Each window becomes a row, and all rows are one product with the weights.
 
 use crate::product::{Matrix, Target, product};
-use crate::{PART, added, both, run, share};
+use crate::spare::Spare;
+use crate::{PART, added, both, run, share, winograd};
 
 /// Which convolution, over sequences of `[n, length, inputs]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +81,11 @@ impl Conv {
         self.out(shape.length) * taps * shape.inputs * shape.outputs
     }
 
+    /// Whether its values at points are fewer multiplications that are worth it.
+    fn by_points(self, n: usize, shape: Shape) -> bool {
+        self == Self::Same(winograd::TAPS) && winograd::pays(n, shape)
+    }
+
     /// `[n, length, inputs]` to `[n, out(length), outputs]`.
     pub fn forward(self, shape: Shape, x: &[f32], w: &[f32], b: &[f32]) -> Vec<f32> {
         let (size, made) = (
@@ -87,6 +93,9 @@ impl Conv {
             self.out(shape.length) * shape.outputs,
         );
         let n = x.len() / size;
+        if self.by_points(n, shape) {
+            return winograd::forward(shape, x, w, b);
+        }
         let mut out = Vec::with_capacity(n * made);
         (0..n * self.out(shape.length)).for_each(|_| out.extend_from_slice(b));
         let part = share(n, self.out(shape.length), self.work(shape));
@@ -133,6 +142,9 @@ impl Conv {
             self.out(shape.length) * shape.outputs,
         );
         let n = x.len() / size;
+        if self.by_points(n, shape) {
+            return winograd::backward(shape, x, w, gradient, wanted);
+        }
         // Each part also adds up weights of its own: half as many are worth it.
         let part = share(n, self.out(shape.length) / 2, self.work(shape));
         let mut to = if wanted {
@@ -197,7 +209,7 @@ impl Conv {
                 ),
                 (Some(to), Some(columns)) if halves => {
                     let inputs = || {
-                        let mut made = vec![0.0; columns.len()];
+                        let mut made = Spare::new(columns.len());
                         product(Target::new(&mut made, width), g, turned, false);
                         pass.fold(shape, &made, to);
                     };
@@ -350,22 +362,30 @@ mod tests {
             (Conv::Halve, 3),
             (Conv::Double, 4),
         ] {
-            for length in [1, 2, 3, 8, 9] {
+            // Widths of few and of many numbers: the latter go by points, where there are enough.
+            let small = [1, 2, 3, 8, 9].map(|length| (3, length, 3, 4));
+            let large = [
+                (32, 4, 32, 16),
+                (16, 5, 16, 32),
+                (16, 8, 16, 32),
+                (11, 9, 16, 48),
+            ];
+            for (n, length, inputs, outputs) in small.into_iter().chain(large) {
                 let s = Shape {
                     length,
-                    inputs: 3,
-                    outputs: 4,
+                    inputs,
+                    outputs,
                 };
-                let n = 3;
+                assert_eq!(conv.by_points(n, s), conv == Conv::Same(5) && inputs > 3);
                 let (x, w, b) = (
-                    numbers(n * length * 3, 1),
-                    numbers(taps * 12, 2),
-                    numbers(4, 3),
+                    numbers(n * length * inputs, 1),
+                    numbers(taps * inputs * outputs, 2),
+                    numbers(outputs, 3),
                 );
                 let y = conv.forward(s, &x, &w, &b);
                 let wanted = defined(conv, s, &x, &w, &b);
                 assert_eq!(y.len(), wanted.len());
-                let near = |a: f64, b: f64| (a - b).abs() < 1e-5;
+                let near = |a: f64, b: f64| (a - b).abs() < 1e-5 * (1.0 + b.abs());
                 assert!(
                     y.iter().zip(&wanted).all(|(a, b)| near(f64::from(*a), *b)),
                     "{conv:?} {length}"
@@ -377,8 +397,12 @@ mod tests {
                     a.iter().zip(b).map(|(a, b)| f64::from(*a) * b).sum::<f64>()
                 };
                 let wide = |a: &[f32]| a.iter().map(|x| f64::from(*x)).collect::<Vec<_>>();
-                let (dx, dw, db) = (numbers(x.len(), 5), numbers(w.len(), 6), numbers(4, 7));
-                let zero = [0.0; 4];
+                let (dx, dw, db) = (
+                    numbers(x.len(), 5),
+                    numbers(w.len(), 6),
+                    numbers(outputs, 7),
+                );
+                let zero = vec![0.0; outputs];
                 let along = [
                     (
                         dot(&g, &defined(conv, s, &dx, &w, &zero)),
@@ -394,7 +418,9 @@ mod tests {
                     ),
                 ];
                 assert!(
-                    along.iter().all(|(a, b)| (a - b).abs() < 1e-4),
+                    along
+                        .iter()
+                        .all(|(a, b)| (a - b).abs() < 1e-4 * (1.0 + b.abs())),
                     "{conv:?} {length}: {along:?}"
                 );
             }
@@ -403,8 +429,15 @@ mod tests {
 
     #[test]
     fn bits_do_not_depend_on_the_number_of_threads() {
-        // Of several parts, and of one whose halves are apart.
-        for (kernel, n, length, size) in [(5, 32, 32, 64), (5, 32, 8, 128), (1, 256, 1, 128)] {
+        // Of several parts, of one whose halves are apart, and by points.
+        let sizes = [
+            (3, 32, 32, 64),
+            (3, 32, 8, 128),
+            (1, 256, 1, 128),
+            (5, 32, 32, 64),
+            (5, 32, 8, 128),
+        ];
+        for (kernel, n, length, size) in sizes {
             let s = Shape {
                 length,
                 inputs: size,

@@ -17,15 +17,19 @@ mod mish;
 mod norm;
 mod product;
 mod simd;
+mod spare;
 mod update;
+mod winograd;
 
 pub use conv::{Conv, Gradients as ConvGradients, Shape};
 pub use mish::{mish, mish_backward};
 pub use norm::{Gradients as NormGradients, Norm, Saved};
 pub use update::{Adam, adam, follow, length, scale};
 
-/// Multiplications that are worth a part of their own.
+/// Multiplications of a product that are worth a part of their own.
 const PART: usize = 2 << 20;
+/// Numbers of a pass over memory that are worth a task of their own.
+const PIECE: usize = 1 << 15;
 /// Rows of a product that pay for laying out its other side anew.
 const ROWS: usize = 128;
 /// The most parts.
@@ -33,11 +37,21 @@ const PARTS: usize = 8;
 
 /// Runs tasks side by side where there are threads; results are in the order of the tasks.
 fn run<T: Send, R: Send>(tasks: Vec<T>, task: impl Fn(T) -> R + Sync) -> Vec<R> {
+    run_small(tasks, 1, task)
+}
+
+/// [`run`] for small tasks: a thread takes at least so many of them.
+fn run_small<T: Send, R: Send>(
+    tasks: Vec<T>,
+    least: usize,
+    task: impl Fn(T) -> R + Sync,
+) -> Vec<R> {
     use rayon::prelude::*;
-    if tasks.len() == 1 || rayon::current_num_threads() == 1 {
+    if tasks.len() <= least || rayon::current_num_threads() == 1 {
         tasks.into_iter().map(task).collect()
     } else {
-        tasks.into_par_iter().map(&task).collect()
+        let tasks = tasks.into_par_iter().with_min_len(least);
+        tasks.map(&task).collect()
     }
 }
 

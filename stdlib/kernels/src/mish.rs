@@ -1,6 +1,7 @@
 //! How does mish compute?  `x tanh(log(1 + e^x))`, with one exponential and one division a number.
 
 use crate::simd::{exp, vectorised};
+use crate::{PIECE, run};
 
 /// Above it the factor is 1 in `f32`, so that the exponent is capped there, far from overflow.
 const CAP: f32 = 20.0;
@@ -22,9 +23,21 @@ pub(crate) fn slope(x: f32) -> f32 {
     top.mul_add(low, 4.0 * x.min(CAP) * w * (1.0 + w)) / (low * low)
 }
 
+/// `mish` of each number.
+pub fn mish(x: &[f32], out: &mut [f32]) {
+    let pieces = out.chunks_mut(PIECE).zip(x.chunks(PIECE)).collect();
+    run(pieces, |(out, x)| forward(x, out));
+}
+
+/// The gradient of what went in, from that of what came out.
+pub fn mish_backward(x: &[f32], gradient: &[f32], out: &mut [f32]) {
+    let given = x.chunks(PIECE).zip(gradient.chunks(PIECE));
+    let pieces = out.chunks_mut(PIECE).zip(given).collect();
+    run(pieces, |(out, (x, gradient))| backward(x, gradient, out));
+}
+
 vectorised! {
-    /// `mish` of each number.
-    pub fn mish<'a>(x: &'a [f32], out: &'a mut [f32]) {
+    fn forward<'a>(x: &'a [f32], out: &'a mut [f32]) {
         for (y, x) in out.iter_mut().zip(x) {
             *y = value(*x);
         }
@@ -32,8 +45,7 @@ vectorised! {
 }
 
 vectorised! {
-    /// The gradient of what went in, from that of what came out.
-    pub fn mish_backward<'a>(x: &'a [f32], gradient: &'a [f32], out: &'a mut [f32]) {
+    fn backward<'a>(x: &'a [f32], gradient: &'a [f32], out: &'a mut [f32]) {
         for ((to, x), g) in out.iter_mut().zip(x).zip(gradient) {
             *to = g * slope(*x);
         }
@@ -51,7 +63,11 @@ mod tests {
 
     #[test]
     fn mish_and_its_slope_are_those_of_the_definition() {
-        let x: Vec<f32> = (-400..400).map(|i| i as f32 / 10.0).collect();
+        let x: Vec<f32> = (-400..400)
+            .cycle()
+            .take(PIECE + 37)
+            .map(|i| i as f32 / 10.0)
+            .collect();
         let (mut y, mut slopes) = (vec![0.0; x.len()], vec![0.0; x.len()]);
         mish(&x, &mut y);
         mish_backward(&x, &vec![1.0; x.len()], &mut slopes);

@@ -3,7 +3,7 @@
 
 use crate::mish::{slope, value};
 use crate::simd::vectorised;
-use crate::{added, run, share};
+use crate::{PIECE, run};
 
 /// PyTorch's `eps`.
 const EPS: f32 = 1e-5;
@@ -34,14 +34,17 @@ pub struct Gradients {
     pub add: Vec<f32>,
 }
 
+/// Gradients of what went in, `[n, length, channels]`, of what was added, `[n, channels]`, and of scale and shift by each sample, `[n, 2, channels]`.
+type Outs<'a> = (&'a mut [f32], &'a mut [f32], &'a mut [f32]);
+
 impl Norm {
     fn size(self) -> usize {
         self.length * self.channels
     }
 
-    /// Samples of a part: a number costs about 30 multiplications.
-    fn part(self, n: usize) -> usize {
-        share(n, self.length, 30 * self.size())
+    /// Samples of a part.
+    fn part(self) -> usize {
+        (PIECE / self.size()).max(1)
     }
 
     /// `[n, length, channels]` to the same; `add` is `[n, channels]`, or empty for none.
@@ -54,7 +57,7 @@ impl Norm {
     ) -> (Vec<f32>, Saved) {
         let n = x.len() / self.size();
         let (mut out, mut saved) = (vec![0.0; x.len()], vec![0.0; n * 2 * self.groups]);
-        let part = self.part(n);
+        let part = self.part();
         let outs = out.chunks_mut(part * self.size()).enumerate();
         let tasks = outs.zip(saved.chunks_mut(part * 2 * self.groups)).collect();
         run(
@@ -82,33 +85,29 @@ impl Norm {
         gradient: &[f32],
     ) -> Gradients {
         let n = x.len() / self.size();
-        let part = self.part(n);
+        let part = self.part();
         let mut to = vec![0.0; x.len()];
         let mut add = vec![0.0; n * self.channels];
+        let mut each = vec![0.0; n * 2 * self.channels];
         let tasks = to
             .chunks_mut(part * self.size())
             .zip(add.chunks_mut(part * self.channels))
+            .zip(each.chunks_mut(part * 2 * self.channels))
+            .map(|((to, add), each)| (to, add, each))
             .enumerate()
             .collect();
-        let sums = run(
-            tasks,
-            |(i, (to, add)): (usize, (&mut [f32], &mut [f32]))| {
-                let at = i * part * self.size();
-                let mut sums = vec![0.0; 2 * self.channels];
-                let saved = &saved[i * part * 2 * self.groups..];
-                let (x, gradient) = (&x[at..][..to.len()], &gradient[at..][..to.len()]);
-                backward(
-                    self,
-                    (x, gradient),
-                    saved,
-                    (scale, shift),
-                    (to, add),
-                    &mut sums,
-                );
-                sums
-            },
-        );
-        let mut scale = added(sums, 2 * self.channels);
+        run(tasks, |(i, to): (usize, Outs<'_>)| {
+            let at = i * part * self.size();
+            let saved = &saved[i * part * 2 * self.groups..];
+            let (x, gradient) = (&x[at..][..to.0.len()], &gradient[at..][..to.0.len()]);
+            backward(self, (x, gradient), saved, (scale, shift), to);
+        });
+        let mut scale = vec![0.0; 2 * self.channels];
+        for sample in each.chunks_exact(2 * self.channels) {
+            for (sum, of) in scale.iter_mut().zip(sample) {
+                *sum += of;
+            }
+        }
         let shift = scale.split_off(self.channels);
         Gradients {
             x: to,
@@ -179,14 +178,12 @@ vectorised! {
 }
 
 vectorised! {
-    /// `sums` is `[2, channels]`: of the gradients of scale and shift.
     fn backward<'a>(
         shape: Norm,
         given: (&'a [f32], &'a [f32]),
         saved: &'a [f32],
         affine: (&'a [f32], &'a [f32]),
-        to: (&'a mut [f32], &'a mut [f32]),
-        sums: &'a mut [f32],
+        to: Outs<'a>,
     ) {
         let Norm { channels, groups, .. } = shape;
         let size = channels / groups;
@@ -197,8 +194,8 @@ vectorised! {
         let mut next = || cut.next().unwrap_or_default();
         let (mean, unit, a, b, slopes, moments, line) = (next(), next(), next(), next(), next(), next(), next());
         let samples = given.0.chunks_exact(all).zip(given.1.chunks_exact(all));
-        let outs = to.0.chunks_exact_mut(all).zip(to.1.chunks_exact_mut(channels));
-        for (((x, gradient), (to, add)), saved) in samples.zip(outs).zip(saved.chunks_exact(2 * groups)) {
+        let outs = to.0.chunks_exact_mut(all).zip(to.1.chunks_exact_mut(channels)).zip(to.2.chunks_exact_mut(2 * channels));
+        for (((x, gradient), ((to, add), sums)), saved) in samples.zip(outs).zip(saved.chunks_exact(2 * groups)) {
             for i in 0..channels {
                 mean[i] = saved[i / size];
                 unit[i] = saved[groups + i / size];
@@ -227,8 +224,10 @@ vectorised! {
             }
             for i in 0..channels {
                 moments[i] *= unit[i];
-                sums[i] += moments[i];
-                sums[channels + i] += slopes[i];
+            }
+            sums[..channels].copy_from_slice(moments);
+            sums[channels..].copy_from_slice(slopes);
+            for i in 0..channels {
                 moments[i] *= affine.0[i];
                 slopes[i] *= affine.0[i];
             }
