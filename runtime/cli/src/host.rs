@@ -418,7 +418,13 @@ pub(crate) fn worker_environment() -> Vec<(OsString, OsString)> {
         ("MALLOC_MMAP_THRESHOLD_", "33554432"),
         ("MALLOC_TRIM_THRESHOLD_", "536870912"),
     ];
-    all.extend(kept.map(|(name, value)| (name.into(), value.into())));
+    // On a card `f32` is `f32`, not TF32, and a resumed run adds in the order of an unbroken one.
+    let exact = [
+        ("NVIDIA_TF32_OVERRIDE", "0"),
+        ("CUBLAS_WORKSPACE_CONFIG", ":4096:8"),
+    ];
+    let both = kept.into_iter().chain(exact);
+    all.extend(both.map(|(name, value)| (name.into(), value.into())));
     all
 }
 

@@ -64,13 +64,20 @@ impl Windows {
             .reshape([n * count, self.taps * inputs])
     }
 
-    /// The gradient of samples of this length from that of what came out, `[n, windows, outputs]`, and the weights of the product.  libtorch's
-    /// transposed convolution is faster here than a product whose rows are added up, where there is more than one tap.
+    /// The gradient of samples of this length from that of what came out, `[n, windows, outputs]`, and the weights of the product.
     fn back(self, gradient: &Tensor, made: &Tensor, length: i64) -> Tensor {
-        let inputs = made.size()[0] / self.taps;
         if self.taps == 1 {
-            return gradient.matmul(&made.tr());
+            gradient.matmul(&made.tr())
+        } else if gradient.device().is_cuda() {
+            self.back_by_product(gradient, made, length)
+        } else {
+            self.back_transposed(gradient, made, length)
         }
+    }
+
+    /// As libtorch's transposed convolution, which on a processor is 1.2 times as fast as the product.
+    fn back_transposed(self, gradient: &Tensor, made: &Tensor, length: i64) -> Tensor {
+        let inputs = made.size()[0] / self.taps;
         let kernel = made.view([self.taps, inputs, -1]).permute([2, 1, 0]);
         let edge = self.edge[0];
         let rest = (length + 2 * edge - self.taps) % self.stride;
@@ -85,6 +92,33 @@ impl Windows {
             [1, 1],
         );
         out.squeeze_dim(2).transpose(1, 2)
+    }
+
+    /// As a product of its windows with the weights from the last tap to the first: on a card, where cuDNN's convolutions round to TF32 and add in no
+    /// certain order.
+    fn back_by_product(self, gradient: &Tensor, made: &Tensor, length: i64) -> Tensor {
+        let n = gradient.size()[0];
+        let inputs = made.size()[0] / self.taps;
+        if self.stride == 1 {
+            let turned = made.view([self.taps, inputs, -1]).flip([0]);
+            let turned = turned.transpose(1, 2).reshape([-1, inputs]);
+            let edge = self.edge.map(|edge| self.taps - 1 - edge);
+            let around = Self { edge, ..self };
+            let rows = around.rows(&around.padded(gradient));
+            return rows.mm(&turned).view([n, length, inputs]);
+        }
+        // A window made its middle point, and with the next one the point after it.
+        let taps = made.chunk(3, 0);
+        let row = |even: &Tensor, odd: &Tensor| Tensor::cat(&[even, odd], 0).tr();
+        let none = taps[0].zeros_like();
+        let turned = Tensor::cat(&[row(&taps[1], &taps[2]), row(&none, &taps[0])], 0);
+        let pairs = Self {
+            taps: 2,
+            stride: 1,
+            edge: [0, 1],
+        };
+        let out = pairs.rows(&pairs.padded(gradient)).mm(&turned);
+        out.view([n, -1, inputs]).narrow(1, 0, length)
     }
 }
 
@@ -340,6 +374,32 @@ impl<C: CheckpointStrategy> Fused for Autodiff<LibTorch, C> {
         match prepared.compute_bound().stateful() {
             OpsKind::Tracked(step) => step.finish(x, out),
             OpsKind::UnTracked(step) => step.finish(out),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gradient_by_a_product_is_that_of_the_transposed_convolution() {
+        let random = |size: &[i64]| Tensor::randn(size, (Kind::Float, tch::Device::Cpu));
+        for conv in [Conv::Same(3), Conv::Same(5), Conv::Halve, Conv::Double] {
+            for length in [4, 5, 8] {
+                let windows = Windows::of(conv, length);
+                let x = random(&[2, length, 3]);
+                let rows = windows.rows(&windows.padded(&x));
+                let made = random(&[rows.size()[1], 6]);
+                let gradient = rows.mm(&made).view([2, -1, 6]);
+                let product = windows.back_by_product(&gradient, &made, length);
+                let transposed = windows.back_transposed(&gradient, &made, length);
+                assert_eq!(product.size(), [2, length, 3]);
+                assert!(
+                    product.allclose(&transposed, 1e-5, 1e-4, false),
+                    "{conv:?} {length}"
+                );
+            }
         }
     }
 }
