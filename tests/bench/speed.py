@@ -2,11 +2,12 @@
 
     python3 tests/bench/speed.py                # prints the table; about 15 minutes on 2 cores
     python3 tests/bench/speed.py --write        # and puts it into README.md
+    python3 tests/bench/speed.py --only card    # what a card does alone, where there is one
     python3 tests/bench/speed.py --rows unet    # the rows whose names hold a word
 
 It needs `pip install torch==2.9.0 numpy safetensors h5py` in the Python that runs it.  A build with libtorch is a column of its own: name its folder in
 ALIGN_LIBTORCH_TARGET (CONTRIBUTING.md says how it is built), and in LD_LIBRARY_PATH that of its libraries, which the sampler's example does not know.
-Every number is the median of three rounds; in a round each program has its turn.
+Every number is the median of three rounds; in a round each program has its turn.  On a card PyTorch is on that card too.
 """
 
 import argparse
@@ -36,6 +37,8 @@ NAMES = {
 }
 SAMPLES = [(net, batch) for net in ("unet", "perceptron") for batch in (1, 64)]
 WORDS = {"unet": "U-Net, horizon 32", "perceptron": "MLP policy"}
+# Seeds of the quickstart that share a card.
+PACKED = (1, 2, 4, 8, 16)
 
 
 def run(command, **more):
@@ -89,17 +92,31 @@ class Align:
         return count * STAGES["unet"] / seconds
 
 
+    def packed(self, count):
+        """Seconds of so many seeds of the quickstart together."""
+        shutil.copytree(ROOT / "examples", self.folder / "examples", dirs_exist_ok=True)
+        program = self.folder / "examples/packed.align"
+        program.write_text(f'align 1\n\nuse "quickstart.align".maze\n\nsweep packed of maze {{\n    seed in 0..<{count}\n}}\n')
+        store = Path(tempfile.mkdtemp(dir=self.folder))
+        start = time.perf_counter()
+        run([self.binary, "run", program, "--store", store], cwd=self.folder, env={**os.environ, "ALIGN_DEVICE": self.device})
+        seconds = time.perf_counter() - start
+        shutil.rmtree(store)
+        return seconds
+
+
 class PyTorch:
     """Eager, from a file of ours."""
 
     name = "PyTorch"
 
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, folder, device="cpu"):
+        self.folder, self.device = folder, device
 
     def ask(self, threads, *words):
         script = HERE / "pytorch/speed.py"
-        return float(run([sys.executable, script, *map(str, words), "--threads", str(threads)], cwd=self.folder))
+        options = ["--threads", str(threads), "--device", self.device]
+        return float(run([sys.executable, script, *map(str, words), *options], cwd=self.folder))
 
     def stage(self, name, threads):
         return self.ask(threads, "stage", name, "walk.hdf5", STAGES[name])
@@ -157,10 +174,75 @@ def lanes(tools):
     return text, note
 
 
+def rows(tools, threads, word):
+    """The rows whose names hold a word, on so many threads."""
+    lines = []
+    for stage in STAGES:
+        if word in NAMES[stage]:
+            lines.append(row(f"{NAMES[stage]}, steps/s", tools, lambda t, s=stage: t.stage(s, threads), threads))
+    for net, batch in SAMPLES:
+        title = f"sampling: {WORDS[net]}, 20 steps, batch {batch}, calls/s"
+        if word in title:
+            lines.append(row(title, tools, lambda t, n=net, b=batch: t.sample(n, b, threads), threads))
+    return lines
+
+
+def begun(tools, last):
+    """The head of a table."""
+    head = ["what", "threads", *(tool.name for tool in tools), last]
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    print("\n".join(lines), flush=True)
+    return lines
+
+
+def on_processor(ours, folder, word):
+    tools = [*ours, PyTorch(folder)]
+    lines, note = begun(tools, "best of ours / PyTorch"), ""
+    for threads in (1, 2):
+        lines += rows(tools, threads, word)
+    if word in "lanes":
+        text, note = lanes(tools)
+        lines.append(text)
+    machine = next((l.split(":")[1].strip() for l in Path("/proc/cpuinfo").read_text().splitlines() if l.startswith("model name")), platform.machine())
+    about = f"Measured on {os.cpu_count()} cores ({machine}), medians of {ROUNDS} rounds in turn.  {note}".strip()
+    print(about)
+    return [*lines, "", about]
+
+
+def on_card(card, named, folder, word):
+    """The same rows where both are on a card, and how many seeds of the quickstart share it; without a card their names alone."""
+    if card is None:
+        names = [f"{NAMES[s]}, steps/s" for s in STAGES]
+        names += [f"sampling: {WORDS[n]}, 20 steps, batch {b}, calls/s" for n, b in SAMPLES]
+        names += [f"{count} seeds of the quickstart, times the seconds of one" for count in PACKED[1:]]
+        lines = ["| what, on a card | |", "| --- | --- |", *(f"| {name} | not measured |" for name in names)]
+        print("\n".join(lines), flush=True)
+        return [*lines, "", "There was no card."]
+    tools = [card, PyTorch(folder, "cuda" if "cuda" in card.device else "cpu")]
+    lines = [*begun(tools, "ours / PyTorch"), *rows(tools, os.cpu_count(), word)]
+    if word in "seeds":
+        one = card.packed(1)
+        for count in PACKED[1:]:
+            text = f"| {count} seeds of the quickstart, times the seconds of one | {os.cpu_count()} | {card.packed(count) / one:.2f} | | |"
+            print(text, flush=True)
+            lines.append(text)
+    about = f"Measured on `{card.device}`, {named}."
+    print(about)
+    return [*lines, "", about]
+
+
+def write(mark, lines):
+    readme = HERE / "README.md"
+    block = "\n".join([f"<!-- {mark} -->", *lines, f"<!-- /{mark} -->"])
+    readme.write_text(re.sub(f"<!-- {mark} -->.*<!-- /{mark} -->", lambda _: block, readme.read_text(), flags=re.S))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", default="", help="a word of the rows to measure")
-    parser.add_argument("--write", action="store_true", help="put the table into README.md")
+    parser.add_argument("--write", action="store_true", help="put the tables into README.md")
+    parser.add_argument("--only", choices=["processor", "card"], help="one of the two tables")
+    parser.add_argument("--card", default="libtorch:cuda:0", help="the device that is the card")
     options = parser.parse_args()
     cargo = ["cargo", "build", "--release", "--locked", "--quiet", "--workspace", "--bins", "--examples"]
     subprocess.run(cargo, cwd=ROOT, check=True)
@@ -168,37 +250,20 @@ def main():
         folder = Path(name)
         write_data(folder / "walk.hdf5")
         shutil.copy(HERE / "speed.align", folder)
-        tools = [Align("embedded", TARGET, "cpu", folder)]
+        ours, card, named = [Align("embedded", TARGET, "cpu", folder)], None, None
         if other := os.environ.get("ALIGN_LIBTORCH_TARGET"):
-            tools.append(Align("libtorch", Path(other), "libtorch", folder))
-            devices = json.loads(run([Path(other) / "release/align", "devices", "--json"]))
-            if any(d["name"].startswith("libtorch:cuda") and d["there"] for d in devices["devices"]):
-                tools.append(Align("cuda", Path(other), "libtorch:cuda:0", folder))
-        tools.append(PyTorch(folder))
-        head = ["what", "threads", *(tool.name for tool in tools), "best of ours / PyTorch"]
-        lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-        print("\n".join(lines), flush=True)
-        for threads in (1, 2):
-            for stage, steps in STAGES.items():
-                if options.rows in NAMES[stage]:
-                    lines.append(row(f"{NAMES[stage]}, steps/s", tools, lambda t, s=stage: t.stage(s, threads), threads))
-            for net, batch in SAMPLES:
-                title = f"sampling: {WORDS[net]}, 20 steps, batch {batch}, calls/s"
-                if options.rows in title:
-                    lines.append(row(title, tools, lambda t, n=net, b=batch: t.sample(n, b, threads), threads))
-        note = ""
-        if options.rows in "lanes":
-            text, note = lanes(tools)
-            lines.append(text)
-    cuda = "" if any(tool.name == "cuda" for tool in tools) else "CUDA: not measured, there was no card."
-    machine = next((l.split(":")[1].strip() for l in Path("/proc/cpuinfo").read_text().splitlines() if l.startswith("model name")), platform.machine())
-    about = f"Measured on {os.cpu_count()} cores ({machine}), medians of {ROUNDS} rounds in turn.  {note}  {cuda}".replace("  \n", "\n").strip()
-    print(about)
+            ours.append(Align("libtorch", Path(other), "libtorch", folder))
+            devices = json.loads(run([Path(other) / "release/align", "devices", "--json"]))["devices"]
+            if named := next((d["what"] for d in devices if d["name"] == options.card), None):
+                card = Align(options.card, Path(other), options.card, folder)
+        tables = {}
+        if options.only != "card":
+            tables["speed"] = on_processor(ours, folder, options.rows)
+        if options.only != "processor":
+            tables["card"] = on_card(card, named, folder, options.rows)
     if options.write:
-        readme = HERE / "README.md"
-        block = "\n".join(["<!-- speed -->", *lines, "", about, "<!-- /speed -->"])
-        text = re.sub(r"<!-- speed -->.*<!-- /speed -->", lambda _: block, readme.read_text(), flags=re.S)
-        readme.write_text(text)
+        for mark, lines in tables.items():
+            write(mark, lines)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 """The peer of `speed.py`: the same stages and the same sampling in PyTorch eager.
 
-    python tests/bench/pytorch/speed.py stage unet walk.hdf5 300 [--threads 1]       # steps a second of a whole stage
-    python tests/bench/pytorch/speed.py sample unet 64 [--threads 1]                 # calls a second of the whole sampler
+    python tests/bench/pytorch/speed.py stage unet walk.hdf5 300 [--threads 1] [--device cuda]    # steps a second of a whole stage
+    python tests/bench/pytorch/speed.py sample unet 64 [--threads 1] [--device cuda]              # calls a second of the whole sampler
 
 Networks are those of the reference fixtures (Diffuser's U-Net, Diffusion-QL's MLP).  A stage is windows cut from the arrays of a file, noise, loss,
 backward, clipping by the global norm, AdamW, the moving average, a line of the log every ten steps, and at each evaluation a validation loss and a
 checkpoint.  Where PyTorch has a faster way to do the same, it is used: fused AdamW, moving averages of all weights in one call, whole batches cut at
-once in place of a loader's workers.  Reading the file and importing are not timed.
+once in place of a loader's workers, and on a card the whole file lies there.  Reading the file and importing are not timed.
 """
 
 import argparse
@@ -82,8 +82,9 @@ class Windows:
         import h5py
 
         with h5py.File(path) as f:
-            both = [torch.from_numpy(f[k][:]) for k in ("actions", "observations")]
-            ends = torch.from_numpy(f["timeouts"][:] | f["terminals"][:])
+            here = torch.get_default_device()
+            both = [torch.from_numpy(f[k][:]).to(here) for k in ("actions", "observations")]
+            ends = torch.from_numpy(f["timeouts"][:] | f["terminals"][:]).to(here)
         rows = torch.cat(both, 1)
         low, high = rows.min(0).values, rows.max(0).values
         self.rows, self.horizon = 2 * (rows - low) / (high - low) - 1, torch.arange(horizon)
@@ -154,7 +155,7 @@ def sample(name, batch):
     def calls(seconds):
         start, count = time.perf_counter(), 0
         while time.perf_counter() - start < seconds:
-            model.sample(model.net, obs, False).numpy()
+            model.sample(model.net, obs, False).cpu().numpy()
             count += 1
         return count / (time.perf_counter() - start)
 
@@ -169,8 +170,10 @@ def main():
     parser.add_argument("of", help="the file of a stage, or the batch of a sample")
     parser.add_argument("steps", nargs="?", type=int, default=300)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu", help="what PyTorch calls it")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    torch.set_default_device(options.device)
     torch.manual_seed(0)
     if options.what == "stage":
         print(stage(options.net, options.of, options.steps))
