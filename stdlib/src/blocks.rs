@@ -220,7 +220,7 @@ const STAGE: Block = Block {
             field(
                 "device",
                 Ty::Enum(&["cpu", "libtorch", "cuda"]),
-                "What computes this stage, whatever `--device` says: burn's own kernels, libtorch's on the processor, or libtorch's on a graphics card.",
+                "What computes this stage, whatever `--device` says: the embedded kernels, libtorch's on the processor, or libtorch's on a graphics card.",
             ),
             Effect::Inert,
         ),

@@ -1,4 +1,4 @@
-//! What are the devices called, and which numbers do they compute?  Plain names: `cpu` (burn's own kernels), `libtorch` (the processor, by libtorch's)
+//! What are the devices called, and which numbers do they compute?  Plain names: `cpu` (the embedded kernels), `libtorch` (the processor, by libtorch's)
 //! and `libtorch:cuda:N`.
 
 use align_plan::Node;

@@ -77,7 +77,7 @@ pub(crate) fn devices() -> (Vec<Seen>, Vec<Missing>) {
         .collect();
     there.push(seen(
         Device::Cpu,
-        "the processor, by burn's own kernels".into(),
+        "the processor, by the embedded kernels".into(),
     ));
     match built {
         Some(version) => {

@@ -1,6 +1,6 @@
 //! What computes?  The one place that knows the tensor libraries of this build.
 //!
-//! `cpu` is burn's own kernels, which every build has; `libtorch` and `libtorch:cuda:N` are libtorch's, in a build with the feature of that name.
+//! `cpu` is the embedded kernels, which every build has; `libtorch` and `libtorch:cuda:N` are libtorch's, in a build with the feature of that name.
 
 use align_runtime_api::JobError;
 use align_runtime_api::device::Precision;
