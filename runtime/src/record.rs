@@ -391,7 +391,7 @@ pub struct Done {
     pub note: Option<String>,
 }
 
-/// Where the wall time of one worker went, and how often.
+/// Where the wall time of one worker went, and how often; the first of each is left out where there are others, for it is slower.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Spans {
     /// Seconds of its life.

@@ -1,5 +1,7 @@
 //! How much of the budget is used, how fast it goes, and how long it may still take.
 
+use std::time::Duration;
+
 use align_plan::Node;
 use align_schema::{Dim, Quantity};
 
@@ -8,6 +10,38 @@ use super::{Beat, Desk, Halt, event};
 use crate::converge::{History, nearest};
 use crate::epoch::samples;
 use crate::extent::counted;
+
+/// Wall time of what is done again and again.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Clock {
+    first: Duration,
+    others: Duration,
+    pub(super) count: u64,
+}
+
+impl Clock {
+    pub(super) fn add(&mut self, time: Duration) {
+        if self.count == 0 {
+            self.first = time;
+        } else {
+            self.others += time;
+        }
+        self.count += 1;
+    }
+
+    pub(super) fn all(&self) -> Duration {
+        self.first + self.others
+    }
+
+    /// Seconds, and how many.  The first is left out where there are others: it also asks for memory and wakes threads, which the others find.
+    pub(super) fn span(&self) -> (f64, u64) {
+        if self.count > 1 {
+            (self.others.as_secs_f64(), self.count - 1)
+        } else {
+            (self.first.as_secs_f64(), self.count)
+        }
+    }
+}
 
 /// Samples of an epoch, when the budget counts epochs.
 pub(super) fn epoch(desk: &Desk<'_>, node: &Node) -> Result<f64, Halt> {
@@ -66,9 +100,9 @@ impl Run<'_, '_> {
             .unwrap_or_default();
         let used = budget.iter().map(|q| self.used(q)).fold(0.0, f64::max);
         let seconds = self.desk.seconds();
-        let steps = self.steps_here as f64;
+        let steps = self.stepping.count as f64;
         // Time left at the pace of this attempt, evaluations included: what is nearest to its limit ends the stage.
-        let left = (self.steps_here > 0)
+        let left = (self.stepping.count > 0)
             .then(|| {
                 let per_step = seconds / steps;
                 budget
@@ -85,7 +119,7 @@ impl Run<'_, '_> {
                     .max(0.0)
             })
             .filter(|l| l.is_finite());
-        let stepping = self.stepping.as_secs_f64().max(1e-9);
+        let stepping = self.stepping.all().as_secs_f64().max(1e-9);
         let near = || {
             let rule = self.node.until.as_ref()?;
             nearest(rule, &History::evals(counted(&self.p.history, self.fresh)))
@@ -103,5 +137,22 @@ impl Run<'_, '_> {
         };
         self.desk.beat(beat)?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_of_several_is_left_out() {
+        let mut clock = Clock::default();
+        assert_eq!(clock.span(), (0.0, 0));
+        clock.add(Duration::from_secs(9));
+        assert_eq!(clock.span(), (9.0, 1));
+        clock.add(Duration::from_secs(2));
+        clock.add(Duration::from_secs(1));
+        assert_eq!(clock.span(), (3.0, 2));
+        assert_eq!((clock.all(), clock.count), (Duration::from_secs(12), 3));
     }
 }

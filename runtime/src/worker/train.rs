@@ -4,13 +4,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use align_plan::Node;
 use align_runtime_api::{Episodes, Evaluation, EventRecord, Stop, Trainer};
 use align_schema::{Dim, Quantity};
 
-use super::pace::epoch;
+use super::pace::{Clock, epoch};
 use super::{Desk, Halt, event, from_error};
 use crate::board::reached;
 use crate::converge::{History, gain, holds};
@@ -40,10 +40,9 @@ pub(super) fn stage(desk: &mut Desk<'_>, trainer: Box<dyn Trainer>) -> Result<En
         p: Progress::default(),
         newest: Metrics::new(),
         trained_before: 0.0,
-        stepping: Duration::ZERO,
-        looking: (Duration::ZERO, 0),
-        saving: (Duration::ZERO, 0),
-        steps_here: 0,
+        stepping: Clock::default(),
+        looking: Clock::default(),
+        saving: Clock::default(),
         samples_here: 0,
         saved: None,
         warned: Vec::new(),
@@ -92,11 +91,10 @@ pub(super) struct Run<'a, 'b> {
     pub(super) p: Progress,
     pub(super) newest: Metrics,
     pub(super) trained_before: f64,
-    pub(super) stepping: Duration,
-    /// Wall time of evaluations and of checkpoints, and how many.
-    pub(super) looking: (Duration, u64),
-    pub(super) saving: (Duration, u64),
-    pub(super) steps_here: u64,
+    /// Wall time of steps, of evaluations and of checkpoints.
+    pub(super) stepping: Clock,
+    looking: Clock,
+    saving: Clock,
     pub(super) samples_here: u64,
     /// The checkpoint of this very step.
     pub(super) saved: Option<Output>,
@@ -115,12 +113,11 @@ impl Run<'_, '_> {
 
     /// Where its time went so far.
     fn spans(&self) -> Spans {
-        let seconds = |(time, n): (Duration, u64)| (time.as_secs_f64(), n);
         Spans {
             whole: self.desk.seconds(),
-            steps: seconds((self.stepping, self.steps_here)),
-            looks: seconds(self.looking),
-            saves: seconds(self.saving),
+            steps: self.stepping.span(),
+            looks: self.looking.span(),
+            saves: self.saving.span(),
         }
     }
 
@@ -230,8 +227,7 @@ impl Run<'_, '_> {
         let want = step.is_multiple_of(self.read);
         let begun = Instant::now();
         let out = self.trainer.step(step, want).map_err(|e| self.fail(&e))?;
-        self.stepping += begun.elapsed();
-        self.steps_here += 1;
+        self.stepping.add(begun.elapsed());
         self.samples_here += out.samples;
         self.saved = None;
         self.p.at.step += 1;
@@ -361,7 +357,7 @@ impl Run<'_, '_> {
         let episodes = self.node.eval.as_ref().map_or(0, |e| e.episodes);
         let begun = Instant::now();
         let mut found = self.trainer.evaluate(episodes).map_err(|e| self.fail(&e))?;
-        self.looking = (self.looking.0 + begun.elapsed(), self.looking.1 + 1);
+        self.looking.add(begun.elapsed());
         self.worsen(&mut found, index);
         if let Some((name, value)) = found.metrics.iter().find(|(_, v)| !v.is_finite()) {
             let detail = format!(
@@ -461,7 +457,7 @@ impl Run<'_, '_> {
             let detail = "the state of the stage cannot be written down".into();
             return Err(Halt::Event(event("crash", detail, self.p.at.step)));
         };
-        self.saving = (self.saving.0 + begun.elapsed(), self.saving.1 + 1);
+        self.saving.add(begun.elapsed());
         let output = output_of(&manifest, &id);
         let seconds = self.trained();
         self.desk.journal.append(&Entry::Kept {
